@@ -1,0 +1,79 @@
+"""s3store keeps the sessions of AI agents in object storage.
+
+`SessionStore` is the blocking face, `AsyncSessionStore` the asyncio face; both offer the same. No SDK is loaded before
+a store that needs it is opened.
+"""
+
+from .blocking import Session, SessionStore
+from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
+from .errors import (
+    AccessDenied,
+    BucketNotFound,
+    CallAPerson,
+    Conflict,
+    CorruptObject,
+    Decide,
+    FixTheCall,
+    InvalidOption,
+    InvalidRecord,
+    InvalidSessionId,
+    OutcomeUnknown,
+    RetryLater,
+    S3StoreError,
+    SessionDeleted,
+    SessionExists,
+    SessionNotFound,
+    StoreNotCapable,
+    StoreUnavailable,
+    TooLarge,
+    UnsupportedFormat,
+)
+from .model import Committed, Metadata, Record, SessionInfo, Transcript, Turn
+from .objects.s3_options import S3Options
+from .store import AsyncSession, AsyncSessionStore
+from .streams.commit import CommitPolicy
+from .version import __version__
+
+__all__ = [
+    "AccessDenied",
+    "Append",
+    "AsyncSession",
+    "AsyncSessionStore",
+    "BucketNotFound",
+    "CallAPerson",
+    "Change",
+    "Clear",
+    "CommitPolicy",
+    "Committed",
+    "Conflict",
+    "CorruptObject",
+    "Decide",
+    "Extend",
+    "FixTheCall",
+    "InvalidOption",
+    "InvalidRecord",
+    "InvalidSessionId",
+    "Metadata",
+    "OutcomeUnknown",
+    "Record",
+    "RemoveLast",
+    "Replace",
+    "ReplaceLast",
+    "RetryLater",
+    "S3Options",
+    "S3StoreError",
+    "Session",
+    "SessionDeleted",
+    "SessionExists",
+    "SessionInfo",
+    "SessionNotFound",
+    "SessionStore",
+    "StoreNotCapable",
+    "StoreUnavailable",
+    "TooLarge",
+    "Transcript",
+    "Turn",
+    "UnsupportedFormat",
+    "Update",
+    "__version__",
+]

@@ -1,0 +1,116 @@
+"""What can be done to a session in one commit: `store.commit(id, Append(…), Update(state="idle"))`.
+
+A change checks and encodes what it is given when it is made, so that a wrong message is refused before anything
+is sent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from .errors import InvalidOption, InvalidRecord, TooLarge
+from .jsontext import EncodedMessage, encode_message
+from .model import Metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+class Append:
+    """Add one message at the end.
+
+    `key` is an idempotency key: if the transcript holds a record with that key already, nothing is added.
+    Raises `InvalidRecord` and `TooLarge` as `s3store.jsontext.encode_message` says.
+    """
+
+    __slots__ = ("messages",)
+
+    def __init__(self, message: object, *, key: str | None = None) -> None:
+        self.messages: Sequence[EncodedMessage] = (encode_message(message, key=key),)
+
+
+class Extend:
+    """Add messages at the end, in order, all or none.
+
+    `keys` gives an idempotency key, or None, for each message; those whose key is there already are left out.
+    Raises as `Append`, naming the place of the message; `InvalidOption` if there are not as many keys as messages.
+    """
+
+    __slots__ = ("messages",)
+
+    def __init__(self, messages: Iterable[object], *, keys: Iterable[str | None] | None = None) -> None:
+        self.messages: Sequence[EncodedMessage] = _encode(messages, keys)
+
+
+class Replace:
+    """Put a whole new transcript in the place of the old one.
+
+    Records at the start that have not changed stay as they are, with the time and key they were stored with.
+    Takes and raises the same as `Extend`.
+    """
+
+    __slots__ = ("messages",)
+
+    def __init__(self, messages: Iterable[object], *, keys: Iterable[str | None] | None = None) -> None:
+        self.messages: Sequence[EncodedMessage] = _encode(messages, keys)
+
+
+class ReplaceLast:
+    """Put a message in the place of the last one, which keeps its time and key. Nothing happens if there is none."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: object) -> None:
+        self.message = encode_message(message)
+
+
+class RemoveLast:
+    """Take the last record away. Nothing happens if there is none."""
+
+    __slots__ = ()
+
+
+class Clear:
+    """Take all records away; the session and its metadata stay."""
+
+    __slots__ = ()
+
+
+class Update:
+    """Change fields of the metadata, by the names of `Metadata`; None (or an empty value) takes a field away.
+
+    `Update(state="running", turn=Turn("t-1"))`, `Update(labels={"prod"})`. A field given is replaced as a whole.
+    Raises `InvalidOption` for an unknown name or a wrong value.
+    """
+
+    __slots__ = ("fields",)
+
+    def __init__(self, **fields: Any) -> None:
+        Metadata().changed(fields)
+        self.fields = fields
+
+
+class Touch:
+    """Change nothing, and write a new version all the same: it shuts out every write still under way."""
+
+    __slots__ = ()
+
+
+Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | Touch
+"""Any of the changes of this module."""
+
+
+def _encode(messages: Iterable[object], keys: Iterable[str | None] | None) -> list[EncodedMessage]:
+    if isinstance(messages, str | bytes | dict):
+        raise InvalidOption("messages are a list of messages, not one message; use append for one")
+    messages = list(messages)
+    each_key = [None] * len(messages) if keys is None else list(keys)
+    if len(each_key) != len(messages):
+        raise InvalidOption(f"{len(each_key)} keys were given for {len(messages)} messages")
+    encoded = []
+    for place, (message, key) in enumerate(zip(messages, each_key, strict=True)):
+        try:
+            encoded.append(encode_message(message, key=key))
+        except (InvalidRecord, TooLarge) as error:
+            raise type(error)(f"message {place}: {error}") from None
+    return encoded

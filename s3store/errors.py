@@ -1,0 +1,130 @@
+"""Every error that s3store raises on purpose, grouped by what the caller does about it.
+
+::
+
+    S3StoreError
+    ├── RetryLater              nothing is wrong with the call; try it again later
+    │   └── StoreUnavailable
+    ├── Decide                  the archive is not in the state the caller took it to be in
+    │   ├── Conflict
+    │   ├── OutcomeUnknown
+    │   ├── SessionDeleted
+    │   ├── SessionExists
+    │   └── SessionNotFound
+    ├── FixTheCall              the call can never succeed as it is
+    │   ├── InvalidOption
+    │   ├── InvalidRecord
+    │   ├── InvalidSessionId
+    │   └── TooLarge
+    └── CallAPerson             the store, its rights or its content need somebody's attention
+        ├── AccessDenied
+        ├── BucketNotFound
+        ├── CorruptObject
+        ├── StoreNotCapable
+        └── UnsupportedFormat
+
+Absence (`SessionNotFound`) and outage (`StoreUnavailable`) are never mixed up. Messages name the session and
+the key they speak of; they hold no content of a session and no credential.
+"""
+
+from __future__ import annotations
+
+
+class S3StoreError(Exception):
+    """The root of every error raised on purpose by this package."""
+
+
+class RetryLater(S3StoreError):
+    """The call was right and nothing was written; the same call may succeed later."""
+
+
+class StoreUnavailable(RetryLater):
+    """The object store did not answer, or answered that it cannot serve now (5xx, throttling, time-out).
+
+    `may_have_landed` tells a writer whether its request may still take effect: it is false only where the
+    request surely never reached the store. Public calls settle that question before they raise this error, so
+    that an application that sees it knows that nothing of its call was written.
+    """
+
+    def __init__(self, message: str, *, may_have_landed: bool = True) -> None:
+        super().__init__(message)
+        self.may_have_landed = may_have_landed
+
+
+class Decide(S3StoreError):
+    """The archive is in another state than the call expects; the caller decides what that means."""
+
+
+class Conflict(Decide):
+    """Somebody else changed the session, and the call asked not to build on that (or ran out of attempts).
+
+    Nothing of the call was written, and nothing of it can still be written.
+    """
+
+
+class OutcomeUnknown(Decide):
+    """A write was sent, and neither its success nor its failure could be learnt in time.
+
+    It may have been stored, or may still be. `SessionStore.resolve(session_id, commit_id)` settles it later.
+    """
+
+    def __init__(self, message: str, *, session_id: str, commit_id: str) -> None:
+        super().__init__(message)
+        self.session_id = session_id
+        self.commit_id = commit_id
+
+
+class SessionDeleted(Decide):
+    """The session that a handle belongs to has been deleted; a handle never revives it."""
+
+
+class SessionExists(Decide):
+    """`create` was called for an id that has a session."""
+
+
+class SessionNotFound(Decide):
+    """There is no session of that id. Never raised because the store could not be asked."""
+
+
+class FixTheCall(S3StoreError):
+    """The arguments are wrong; nothing was sent to the store."""
+
+
+class InvalidOption(FixTheCall):
+    """An option, a URL or a combination of arguments does not make sense; the message says which and why."""
+
+
+class InvalidRecord(FixTheCall):
+    """A message holds something that JSON cannot, such as NaN, bytes or a key that is not text."""
+
+
+class InvalidSessionId(FixTheCall):
+    """The session id is not text that can be written as UTF-8."""
+
+
+class TooLarge(FixTheCall):
+    """A record or an object is over the size limit that the message names."""
+
+
+class CallAPerson(S3StoreError):
+    """Trying again will not help; somebody has to look at the store, its rights or its content."""
+
+
+class AccessDenied(CallAPerson):
+    """The store refused the request for lack of rights; the message names the operation."""
+
+
+class BucketNotFound(CallAPerson):
+    """The bucket, or the directory's parent, does not exist."""
+
+
+class CorruptObject(CallAPerson):
+    """An object's bytes are not what was written: cut short, flipped, or another object's."""
+
+
+class StoreNotCapable(CallAPerson):
+    """The store does not keep the promises that shared writing needs, such as an honest compare-and-swap."""
+
+
+class UnsupportedFormat(CallAPerson):
+    """An object was written in a format that this version does not know; a newer s3store may read it."""

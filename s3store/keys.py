@@ -1,0 +1,100 @@
+"""Every key of the archive is made here, and nowhere else.
+
+A session id is any text at all, so it never reaches a key as it is: it is percent-encoded, which is reversible
+and keeps what is readable readable. `~` is never left bare by the encoding, so it marks the two forms that an
+encoding cannot give: the empty id is `~`, and an id too long for a file name is `~` and its SHA-256. The head
+of a stream holds the true id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from .errors import InvalidSessionId
+
+ARCHIVE = "archive.json"
+"""The archive's own record: format, id, and what the store can do."""
+SESSIONS = "sessions/"
+"""The prefix of everything that belongs to a session."""
+CHECKS = "check/"
+"""The prefix under which the capability check works; everything there may be deleted."""
+TRANSCRIPT = "transcript"
+"""The name of the stream that makes a session: its transcript."""
+
+_LONGEST_ENCODED_ID = 200
+_SUFFIX = ".jsonl.zst"
+_HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
+
+
+def encode_id(session_id: str) -> str:
+    """Return the session id as one part of a key: reversible unless too long, never empty, `.` or `..`.
+
+    Raises `InvalidSessionId` if the id is not text, or holds a lone surrogate.
+    """
+    raw = _utf8(session_id)
+    if not raw:
+        return "~"
+    encoded = quote(raw, safe="").replace("~", "%7E")
+    if encoded in {".", ".."}:
+        return encoded.replace(".", "%2E")
+    if len(encoded) > _LONGEST_ENCODED_ID:
+        return "~" + hashlib.sha256(raw).hexdigest()
+    return encoded
+
+
+def decode_id(encoded: str) -> str | None:
+    """Return the id that `encode_id` made this from; None where only the head can tell (a hashed id)."""
+    if encoded == "~":
+        return ""
+    if encoded.startswith("~"):
+        return None
+    return unquote(encoded, errors="strict")
+
+
+def session_prefix(session_id: str) -> str:
+    """Return the prefix of everything that belongs to a session, with a slash at its end."""
+    spread = hashlib.sha256(_utf8(session_id)).hexdigest()[:2]
+    return f"{SESSIONS}{spread}/{encode_id(session_id)}/"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKeys:
+    """The keys of one stream of one session."""
+
+    session_id: str
+    stream: str
+    head: str
+    segments: str
+
+    @classmethod
+    def of(cls, session_id: str, stream: str) -> StreamKeys:
+        """Return the keys of the stream called `stream` (a name of this package's own) of a session."""
+        base = session_prefix(session_id) + stream
+        return cls(session_id, stream, head=base + _SUFFIX, segments=base + "/")
+
+    def segment(self, name: str) -> str:
+        """Return the key of the segment that a head names `name`."""
+        return f"{self.segments}{name}{_SUFFIX}"
+
+
+def segment_name(first: int, ulid: str) -> str:
+    """Return a segment's name: the sequence number of its first record, which sorts, and a ULID."""
+    return f"{first:010d}-{ulid}"
+
+
+def is_transcript_head(key: str) -> bool:
+    """Tell whether a listed key is the head of a transcript."""
+    match = _HEAD_KEY.fullmatch(key)
+    return match is not None and match[2] == TRANSCRIPT
+
+
+def _utf8(session_id: str) -> bytes:
+    if not isinstance(session_id, str):
+        raise InvalidSessionId(f"a session id is text, not {type(session_id).__name__}")
+    try:
+        return session_id.encode()
+    except UnicodeEncodeError:
+        raise InvalidSessionId("a session id must not hold a lone surrogate (it cannot be written as UTF-8)") from None

@@ -1,0 +1,220 @@
+"""What callers get and give: sessions, their metadata, records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from .errors import InvalidOption, InvalidRecord
+from .jsontext import JsonValue, check_json
+from .times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_LARGEST_HEADER_INTEGER = 2**64 - 1
+_SMALLEST_HEADER_INTEGER = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One message as it is stored: its place, the message, when it was stored, by which commit, and its key."""
+
+    seq: int
+    """The place in the transcript, from 0."""
+    message: JsonValue
+    """The message, just as it was given."""
+    at: datetime
+    """When it was stored, UTC."""
+    commit: str
+    """The id of the commit that stored it."""
+    key: str | None = None
+    """The caller's idempotency key, where one was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A turn under way: the id that its runner gave it, and when it began (UTC)."""
+
+    id: str
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is said of a session beside its transcript. Everything is optional.
+
+    `state` is any text; `idle`, `running` and `error` are what most runners use. `labels` are a set of texts.
+    `attributes` are free: text names, JSON values, integers of at most 64 bits.
+    """
+
+    name: str | None = None
+    agent: str | None = None
+    channel: str | None = None
+    room: str | None = None
+    sender: str | None = None
+    parent: str | None = None
+    state: str | None = None
+    turn: Turn | None = None
+    labels: frozenset[str] = frozenset()
+    attributes: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
+
+    def changed(self, changes: Mapping[str, Any]) -> Metadata:
+        """Return a copy with some fields changed. Raises `InvalidOption` for a name or a value that is none."""
+        unknown = changes.keys() - METADATA_FIELDS
+        if unknown:
+            raise InvalidOption(
+                f"a session has no field {', '.join(sorted(unknown))}; it has {', '.join(sorted(METADATA_FIELDS))}"
+            )
+        checked: dict[str, Any] = {name: _CHECKS.get(name, _text)(name, value) for name, value in changes.items()}
+        return replace(self, **checked)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the fields that are set, as they stand in a head."""
+        found: dict[str, JsonValue] = {name: value for name in _TEXTS if (value := getattr(self, name)) is not None}
+        if self.turn is not None:
+            found["turn"] = {"id": self.turn.id}
+            if self.turn.started_at is not None:
+                found["turn"]["started_at"] = format_time(self.turn.started_at)
+        if self.labels:
+            found["labels"] = sorted(self.labels)
+        if self.attributes:
+            found["attributes"] = dict(self.attributes)
+        return found
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, JsonValue]) -> Metadata:
+        """Read what `to_json` wrote; fields of a later version are left aside."""
+        turn = found.get("turn")
+        if turn is not None:
+            started = turn.get("started_at")
+            turn = Turn(turn["id"], None if started is None else parse_time(started))
+        return cls(
+            **{name: found.get(name) for name in _TEXTS},
+            turn=turn,
+            labels=frozenset(found.get("labels", ())),
+            attributes=MappingProxyType(found.get("attributes", {})),
+        )
+
+
+METADATA_FIELDS = frozenset(known.name for known in fields(Metadata))
+"""The names that `update`, `create` and `save` take for a session's metadata."""
+_TEXTS = ("name", "agent", "channel", "room", "sender", "parent", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session without its messages."""
+
+    id: str
+    incarnation: str
+    """A ULID, new each time that the id is created anew after a delete."""
+    version: int
+    """Grows by one at each commit; what `expected_version` compares with."""
+    count: int
+    """How many records the transcript has."""
+    size: int
+    """How many bytes the transcript takes in the store, compressed."""
+    created_at: datetime
+    updated_at: datetime
+    metadata: Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """A session with all its records, as they were at one moment."""
+
+    info: SessionInfo
+    records: tuple[Record, ...]
+
+    @property
+    def messages(self) -> list[JsonValue]:
+        """The messages alone, in order. The list is the caller's own."""
+        return [record.message for record in self.records]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit did."""
+
+    info: SessionInfo
+    """The session after it."""
+    commit_id: str | None
+    """The commit's id; None where nothing had to be written, as for a repeat of a key."""
+    appended: int
+    """How many records it added."""
+    removed: tuple[Record, ...]
+    """The records that `RemoveLast` and `ReplaceLast` took away."""
+    cleared: int
+    """How many records `Clear` and `Replace` took away."""
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidOption(f"{name} is text or None, not {type(value).__name__}")
+    return _utf8(name, value)
+
+
+def _turn(name: str, value: object) -> Turn | None:
+    if isinstance(value, str):
+        value = Turn(value)
+    if value is None:
+        return None
+    if not isinstance(value, Turn):
+        raise InvalidOption(f"{name} is a Turn, its id, or None, not {type(value).__name__}")
+    if value.started_at is not None and value.started_at.tzinfo is None:
+        raise InvalidOption("a turn's started_at needs a time zone")
+    _utf8(name, value.id)
+    return value
+
+
+def _labels(name: str, value: object) -> frozenset[str]:
+    if isinstance(value, str) or not isinstance(value, list | tuple | set | frozenset):
+        raise InvalidOption(f"{name} are a set or list of texts, not {type(value).__name__}")
+    for label in value:
+        if not isinstance(label, str):
+            raise InvalidOption(f"{name} are texts, not {type(label).__name__}")
+        _utf8(name, label)
+    return frozenset(value)
+
+
+def _attributes(name: str, value: object) -> Mapping[str, JsonValue]:
+    if not isinstance(value, Mapping):
+        raise InvalidOption(f"{name} are a mapping, not {type(value).__name__}")
+    copied = dict(value)
+    try:
+        check_json(copied)
+    except InvalidRecord as error:
+        raise InvalidOption(f"{name}: {error}") from None
+    _check_header_values(name, copied)
+    return MappingProxyType(copied)
+
+
+def _check_header_values(name: str, value: object) -> None:
+    """Refuse what a fast reader of a head would get wrong: integers over 64 bits, lone surrogates."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _utf8(name, key)
+            _check_header_values(name, inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _check_header_values(name, inner)
+    elif isinstance(value, str):
+        _utf8(name, value)
+    elif isinstance(value, int) and not _SMALLEST_HEADER_INTEGER <= value <= _LARGEST_HEADER_INTEGER:
+        raise InvalidOption(f"{name}: integers are of at most 64 bits; write a larger one as text")
+
+
+def _utf8(name: str, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidOption(f"{name} must not hold a lone surrogate") from None
+    return value
+
+
+_CHECKS = {"turn": _turn, "labels": _labels, "attributes": _attributes}

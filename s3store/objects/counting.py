@@ -1,0 +1,88 @@
+"""Counts what is asked of an object store: for benchmarks, for tests, and to reckon what it would cost."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .base import ListPage, ObjectStore, StoredObject
+
+
+@dataclass(slots=True)
+class Counts:
+    """How many requests of each kind were made, and how many bytes of bodies they moved.
+
+    A request counts when it is made, whatever the answer; a body that goes up counts also if it is refused.
+    """
+
+    gets: int = 0
+    puts: int = 0
+    deletes: int = 0
+    lists: int = 0
+    bytes_up: int = 0
+    bytes_down: int = 0
+
+    @property
+    def requests(self) -> int:
+        """All requests together."""
+        return self.gets + self.puts + self.deletes + self.lists
+
+
+class CountingStore:
+    """Passes everything on to `store`, blocking or not, and counts it; safe to share between threads."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._counts = Counts()
+        self._lock = threading.Lock()
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted since the start or the last `reset`, as a copy."""
+        with self._lock:
+            return replace(self._counts)
+
+    def reset(self) -> Counts:
+        """Start again from zero, and return what was counted until now."""
+        with self._lock:
+            counted, self._counts = self._counts, Counts()
+        return counted
+
+    async def get(
+        self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
+    ) -> StoredObject:
+        """See `ObjectStore.get`."""
+        self._add(Counts(gets=1))
+        found = await self._store.get(key, if_none_match=if_none_match, byte_range=byte_range)
+        self._add(Counts(bytes_down=len(found.body)))
+        return found
+
+    async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
+        """See `ObjectStore.put`."""
+        self._add(Counts(puts=1, bytes_up=len(body)))
+        return await self._store.put(key, body, if_match=if_match, if_absent=if_absent)
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """See `ObjectStore.delete`."""
+        self._add(Counts(deletes=1))
+        await self._store.delete(key, if_match=if_match)
+
+    async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
+        """See `ObjectStore.list_page`."""
+        self._add(Counts(lists=1))
+        return await self._store.list_page(prefix, after=after, limit=limit)
+
+    async def close(self) -> None:
+        """Close the store inside. The counts stay readable."""
+        await self._store.close()
+
+    def _add(self, more: Counts) -> None:
+        with self._lock:
+            self._counts.gets += more.gets
+            self._counts.puts += more.puts
+            self._counts.deletes += more.deletes
+            self._counts.lists += more.lists
+            self._counts.bytes_up += more.bytes_up
+            self._counts.bytes_down += more.bytes_down

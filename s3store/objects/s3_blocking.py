@@ -1,0 +1,111 @@
+"""Objects in S3 through boto3. It blocks the calling thread and never suspends."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol, cast
+
+from ..errors import InvalidOption
+from .s3_errors import CutBody
+from .s3_store import Answer, S3Store, client_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .s3_options import S3Options
+    from .s3_requests import Operation, S3Request
+
+
+class _Body(Protocol):
+    def read(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class _BodyAnswer(Answer):
+    Body: _Body
+
+
+class _Client(Protocol):
+    """What is used of boto3's untyped S3 client, beside the methods that `Operation.method` names."""
+
+    get_object: Callable[..., _BodyAnswer]
+
+    def close(self) -> None: ...
+
+
+class _Session(Protocol):
+    client: Callable[..., _Client]
+
+
+class S3BlockingStore(S3Store):
+    """A prefix of an S3 bucket through boto3; safe to share between threads, not to carry through a fork.
+
+    `bucket` and `prefix` say where, `options` how. Two clients are made when first needed: one that lets the
+    SDK try again (reads, listings, writes without a condition) and one that sends once (conditional writes).
+    """
+
+    def __init__(self, bucket: str, prefix: str = "", options: S3Options | None = None) -> None:
+        super().__init__(bucket, prefix, options)
+        self._lock = threading.Lock()
+        self._session: _Session | None = None
+        self._clients: dict[bool, _Client] = {}
+        self._closed = False
+
+    async def close(self) -> None:
+        """Close the connections of both clients. Closing again does nothing."""
+        with self._lock:
+            self._closed = True
+            while self._clients:
+                self._clients.popitem()[1].close()
+
+    async def _send(self, request: S3Request) -> Answer:
+        send: Callable[..., Answer] = getattr(self._client(request.operation), request.operation.method)
+        return send(**request.parameters)
+
+    async def _read(self, request: S3Request) -> tuple[Answer, bytes]:
+        from urllib3.exceptions import HTTPError
+
+        answer = self._client(request.operation).get_object(**request.parameters)
+        body = answer["Body"]
+        try:
+            return answer, body.read()
+        except HTTPError as error:
+            # botocore knows two of urllib3's errors; any other means as well that bytes are missing.
+            raise CutBody(request.key) from error
+        finally:
+            body.close()
+
+    def _connect_failures(self) -> tuple[type[BaseException], ...]:
+        from urllib3.exceptions import NewConnectionError
+
+        return NewConnectionError, socket.gaierror
+
+    def _client(self, operation: Operation) -> _Client:
+        # Making a client is slow and not safe in two threads at once, so the lock is held meanwhile.
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(f"{self!r} is closed")
+            if operation.once not in self._clients:
+                self._session = self._session or _session(self._options)
+                self._clients[operation.once] = self._session.client(
+                    "s3",
+                    region_name=self._options.region,
+                    endpoint_url=self._options.endpoint_url,
+                    config=client_config(self._options, operation),
+                )
+            return self._clients[operation.once]
+
+
+def _session(options: S3Options) -> _Session:
+    import boto3
+
+    session = options.session
+    if session is None:
+        return cast("_Session", boto3.Session(profile_name=options.profile))
+    aioboto3 = sys.modules.get("aioboto3")  # its sessions are boto3's by inheritance, yet give other clients
+    if not isinstance(session, boto3.Session) or (aioboto3 and isinstance(session, aioboto3.Session)):
+        raise InvalidOption("session: the blocking store takes a boto3.Session")
+    return cast("_Session", session)

@@ -1,0 +1,170 @@
+"""The requests that the archive sends to S3: their parameters, and what each of them needs. Written once.
+
+Both S3 stores send just these. Which client of the SDK a request goes through is part of it: a conditional
+write is sent once, since the answer to a second sending would hide the answer to the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidOption
+from .base import MAX_KEY_BYTES, check_get, check_key, check_list, check_put
+
+if TYPE_CHECKING:
+    from .s3_options import S3Options
+
+_LONGEST_PREFIX = 512
+_DIRECTORY_BUCKET_ENDINGS = ("--x-s3", "--xa-s3")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of request: S3's name for it, the SDK's method, and the rights that it needs."""
+
+    name: str
+    method: str
+    rights: str
+    writes: bool = False
+    once: bool = False
+    """Whether the SDK must not send it again by itself."""
+
+
+_OR_LIST = " (and s3:ListBucket, without which S3 refuses a missing key instead of calling it missing)"
+GET = Operation("GetObject", "get_object", "s3:GetObject" + _OR_LIST)
+HEAD = Operation("HeadObject", "head_object", "s3:GetObject" + _OR_LIST)
+PUT = Operation("PutObject", "put_object", "s3:PutObject", writes=True)
+CREATE = Operation("PutObject", "put_object", "s3:PutObject", writes=True, once=True)
+SWAP = Operation(
+    "PutObject",
+    "put_object",
+    "s3:PutObject and, for If-Match, s3:GetObject" + _OR_LIST,
+    writes=True,
+    once=True,
+)
+DELETE = Operation("DeleteObject", "delete_object", "s3:DeleteObject", writes=True)
+DELETE_IF_MATCH = Operation(
+    "DeleteObject",
+    "delete_object",
+    "s3:DeleteObject and, for If-Match, s3:GetObject" + _OR_LIST,
+    writes=True,
+    once=True,
+)
+LIST = Operation("ListObjectsV2", "list_objects_v2", "s3:ListBucket")
+VERSIONING = Operation("GetBucketVersioning", "get_bucket_versioning", "s3:GetBucketVersioning")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Request:
+    """One request. `key` is the archive's name for the object (or the prefix of a listing), for messages."""
+
+    operation: Operation
+    key: str
+    parameters: dict[str, object]
+
+
+class S3Requests:
+    """Makes the requests to one prefix of one bucket. Raises `InvalidOption` for what no store takes."""
+
+    def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
+        self.bucket = _checked_bucket(bucket)
+        self.prefix = _checked_prefix(prefix)
+        owner = options.expected_bucket_owner
+        self._bucket = {"Bucket": bucket} | ({} if owner is None else {"ExpectedBucketOwner": owner})
+        self._anywhere: dict[str, object] = self._bucket | (
+            {"RequestPayer": "requester"} if options.request_payer else {}
+        )
+        self._written = {
+            name: value
+            for name, value in (
+                ("ServerSideEncryption", options.sse),
+                ("SSEKMSKeyId", options.kms_key_id),
+                ("BucketKeyEnabled", options.bucket_key),
+                ("StorageClass", options.storage_class),
+            )
+            if value is not None
+        }
+
+    def get(self, key: str, *, if_none_match: str | None, byte_range: tuple[int, int] | None) -> S3Request:
+        """Return the request for an object, or for a part of it that is not empty."""
+        check_get(key, byte_range)
+        conditions: dict[str, object] = {}
+        if if_none_match is not None:
+            conditions["IfNoneMatch"] = if_none_match
+        if byte_range is not None:
+            conditions["Range"] = f"bytes={byte_range[0]}-{byte_range[1] - 1}"
+        return self._of_object(GET, key, conditions)
+
+    def head(self, key: str) -> S3Request:
+        """Return the request for an object's size and ETag."""
+        check_key(key)
+        return self._of_object(HEAD, key, {})
+
+    def put(self, key: str, body: bytes, *, if_match: str | None, if_absent: bool) -> S3Request:
+        """Return the request that stores an object."""
+        check_put(key, if_match, if_absent)
+        written: dict[str, object] = {"Body": body, **self._written}
+        if if_match is not None:
+            return self._of_object(SWAP, key, {**written, "IfMatch": if_match})
+        if if_absent:
+            return self._of_object(CREATE, key, {**written, "IfNoneMatch": "*"})
+        return self._of_object(PUT, key, written)
+
+    def delete(self, key: str, *, if_match: str | None) -> S3Request:
+        """Return the request that removes an object."""
+        check_key(key)
+        if if_match is None:
+            return self._of_object(DELETE, key, {})
+        return self._of_object(DELETE_IF_MATCH, key, {"IfMatch": if_match})
+
+    def list_page(self, prefix: str, *, after: str | None, limit: int) -> S3Request:
+        """Return the request for a part of a listing.
+
+        Goes on behind a key and not by a continuation token: a token is the store's own, and may grow stale. It
+        starts behind the archive's prefix, since the S3 console makes objects of just that name ("folders").
+        """
+        check_list(prefix, after, limit)
+        parameters = {**self._anywhere, "Prefix": self.prefix + prefix, "MaxKeys": limit}
+        behind = self.prefix + (after or "")
+        if behind:
+            parameters["StartAfter"] = behind
+        return S3Request(LIST, prefix, parameters)
+
+    def versioning(self) -> S3Request:
+        """Return the request for the bucket's versioning state."""
+        return S3Request(VERSIONING, "", {**self._bucket})
+
+    def _of_object(self, operation: Operation, key: str, more: dict[str, object]) -> S3Request:
+        full = self.prefix + key
+        if len(full.encode()) > MAX_KEY_BYTES:
+            message = f"{key[:40]!r}…: the key is over S3's limit of {MAX_KEY_BYTES:,} bytes with the prefix"
+            raise InvalidOption(message)
+        return S3Request(operation, key, {**self._anywhere, "Key": full, **more})
+
+
+def _checked_bucket(bucket: str) -> str:
+    if not bucket:
+        raise InvalidOption("bucket: must not be empty")
+    if bucket.endswith(_DIRECTORY_BUCKET_ENDINGS):
+        raise InvalidOption(
+            "bucket: directory buckets (S3 Express One Zone) do not list in order, which the archive needs"
+        )
+    return bucket
+
+
+def _checked_prefix(prefix: str) -> str:
+    if not prefix:
+        return ""
+    parts = prefix.removesuffix("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        # HTTP libraries and servers take such parts away from a path, each in its own way.
+        raise InvalidOption("prefix: must not start with `/`, and its parts must not be empty, `.` or `..`")
+    whole = "/".join(parts) + "/"
+    try:
+        size = len(whole.encode())
+    except UnicodeEncodeError:
+        raise InvalidOption("prefix: cannot be written as UTF-8") from None
+    if size > _LONGEST_PREFIX:
+        raise InvalidOption(f"prefix: over {_LONGEST_PREFIX} bytes, too little of a key is left")
+    return whole

@@ -1,0 +1,58 @@
+"""A blocking object store for asyncio: operations run in threads, so that the event loop never waits."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..runtime import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from .base import ListPage, ObjectStore, StoredObject
+
+T = TypeVar("T")
+
+
+class ThreadedStore:
+    """Runs the operations of a blocking store in a pool of `max_threads` (at least 1) threads of its own.
+
+    A caller that is cancelled goes on at once. Its operation is never cut in half: it does not start if it
+    was still waiting for a thread, and else runs to its end, so that a write may land after the cancellation.
+    """
+
+    def __init__(self, store: ObjectStore, *, max_threads: int = 16) -> None:
+        self._store = store
+        self._threads = ThreadPoolExecutor(max_threads, thread_name_prefix="s3store-objects")
+
+    async def get(
+        self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
+    ) -> StoredObject:
+        """See `ObjectStore.get`."""
+        return await self._in_thread(lambda: self._store.get(key, if_none_match=if_none_match, byte_range=byte_range))
+
+    async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
+        """See `ObjectStore.put`."""
+        return await self._in_thread(lambda: self._store.put(key, body, if_match=if_match, if_absent=if_absent))
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        """See `ObjectStore.delete`."""
+        await self._in_thread(lambda: self._store.delete(key, if_match=if_match))
+
+    async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
+        """See `ObjectStore.list_page`."""
+        return await self._in_thread(lambda: self._store.list_page(prefix, after=after, limit=limit))
+
+    async def close(self) -> None:
+        """Wait for the operations that have started, end the threads, and close the store inside."""
+        await asyncio.to_thread(self._close)
+
+    async def _in_thread(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        # The coroutine is made in the thread, so that an operation that never starts leaves none behind.
+        return await asyncio.wrap_future(self._threads.submit(lambda: run(operation())))
+
+    def _close(self) -> None:
+        self._threads.shutdown()
+        run(self._store.close())

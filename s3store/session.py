@@ -1,0 +1,158 @@
+"""What can be done with one session: the core of `SessionStore`'s methods and of the handles of both faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .changes import Append, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
+from .errors import InvalidOption, SessionNotFound
+from .streams.terms import Terms
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from .archive import Archive
+    from .changes import Change
+    from .model import Committed, Record, SessionInfo, Transcript
+
+
+class SessionCore:
+    """One session of an archive.
+
+    A bound one belongs to the incarnation that it meets first, and raises `SessionDeleted` once that is gone; one that
+    is not bound takes what it finds.
+    """
+
+    def __init__(self, archive: Archive, session_id: str, *, bound: bool) -> None:
+        self.id = session_id
+        self.incarnation: str | None = None
+        self._archive = archive
+        self._streams = archive.streams
+        self._bound = bound
+
+    async def commit(
+        self,
+        changes: Iterable[Change],
+        *,
+        must_exist: bool = False,
+        must_be_new: bool = False,
+        expected_version: int | None = None,
+    ) -> Committed:
+        """Make changes in one commit, on the given terms."""
+        changes = list(changes)
+        if not changes:
+            raise InvalidOption("commit needs at least one change")
+        terms = Terms(must_exist, must_be_new, _version(expected_version), self.incarnation)
+        await self._archive.ready_to_write()
+        committed = await self._streams.commit(self.id, changes, terms)
+        self._meet(committed.info)
+        return committed
+
+    async def create(
+        self, messages: Iterable[object], keys: Iterable[str | None] | None, metadata: dict[str, Any]
+    ) -> SessionInfo:
+        """See `SessionStore.create`."""
+        changes: list[Change] = [Extend(messages, keys=keys), Update(**metadata)]
+        return (await self.commit(changes, must_be_new=True)).info
+
+    async def save(
+        self,
+        messages: Iterable[object],
+        keys: Iterable[str | None] | None,
+        expected_version: int | None,
+        metadata: dict[str, Any],
+    ) -> SessionInfo:
+        """See `SessionStore.save`."""
+        changes: list[Change] = [Replace(messages, keys=keys), Update(**metadata)]
+        return (await self.commit(changes, expected_version=expected_version)).info
+
+    async def append(
+        self, message: object, key: str | None, *, must_exist: bool, expected_version: int | None
+    ) -> SessionInfo:
+        """See `SessionStore.append`."""
+        changes = [Append(message, key=key)]
+        return (await self.commit(changes, must_exist=must_exist, expected_version=expected_version)).info
+
+    async def extend(
+        self,
+        messages: Iterable[object],
+        keys: Iterable[str | None] | None,
+        *,
+        must_exist: bool,
+        expected_version: int | None,
+    ) -> SessionInfo:
+        """See `SessionStore.extend`."""
+        changes = [Extend(messages, keys=keys)]
+        return (await self.commit(changes, must_exist=must_exist, expected_version=expected_version)).info
+
+    async def replace_last(self, message: object) -> bool:
+        """See `SessionStore.replace_last`."""
+        return bool((await self.commit([ReplaceLast(message)], must_exist=True)).removed)
+
+    async def remove_last(self) -> Record | None:
+        """See `SessionStore.remove_last`."""
+        removed = (await self.commit([RemoveLast()], must_exist=True)).removed
+        return removed[0] if removed else None
+
+    async def clear(self) -> int:
+        """See `SessionStore.clear`."""
+        return (await self.commit([Clear()], must_exist=True)).cleared
+
+    async def update(self, expected_version: int | None, metadata: dict[str, Any]) -> SessionInfo:
+        """See `SessionStore.update`."""
+        changes = [Update(**metadata)]
+        return (await self.commit(changes, must_exist=True, expected_version=expected_version)).info
+
+    async def delete(self) -> bool:
+        """See `SessionStore.delete`."""
+        await self._archive.ready_to_write()
+        return await self._streams.delete(self.id, self._terms())
+
+    async def resolve(self, commit_id: str) -> bool:
+        """See `SessionStore.resolve`."""
+        await self._archive.ready_to_write()
+        return await self._streams.resolve(self.id, commit_id)
+
+    async def exists(self) -> bool:
+        """See `SessionStore.exists`."""
+        try:
+            await self.info()
+        except SessionNotFound:
+            return False
+        return True
+
+    async def info(self) -> SessionInfo:
+        """See `SessionStore.info`."""
+        return self._meet(await self._streams.info(self.id, self._terms()))
+
+    async def load(self) -> Transcript:
+        """See `SessionStore.load`."""
+        transcript = await self._streams.load(self.id, self._terms())
+        self._meet(transcript.info)
+        return transcript
+
+    async def last(self, number: int) -> list[Record]:
+        """See `SessionStore.last`."""
+        if number < 0:
+            raise InvalidOption(f"the number of records to read is 0 or more, not {number}")
+        return await self._streams.last(self.id, number, self._terms())
+
+    def parts(self, start: int) -> AsyncIterator[list[Record]]:
+        """See `SessionStore.records`; a part is a list of records."""
+        if start < 0:
+            raise InvalidOption(f"the first record to read is 0 or more, not {start}")
+        return self._streams.parts(self.id, self._terms(), start=start)
+
+    def _terms(self) -> Terms:
+        return Terms(incarnation=self.incarnation)
+
+    def _meet(self, info: SessionInfo) -> SessionInfo:
+        if self._bound and self.incarnation is None:
+            self.incarnation = info.incarnation
+        return info
+
+
+def _version(expected: int | None) -> int | None:
+    if expected is not None and (isinstance(expected, bool) or not isinstance(expected, int) or expected < 0):
+        raise InvalidOption(f"expected_version is a session's version, or 0 for none, not {expected!r}")
+    return expected

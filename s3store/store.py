@@ -1,0 +1,339 @@
+"""The asyncio face: `AsyncSessionStore`, and `AsyncSession`, a handle on one session.
+
+It offers what the blocking face offers, over the same core. A store belongs to the event loop that it is first used on.
+A call that is cancelled leaves a session as it was or as it was to be, never in between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from .archive import Archive
+from .locations import open_async
+from .runtime import AsyncioRuntime
+from .session import SessionCore
+from .streams.commit import CommitPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from .changes import Change
+    from .model import Committed, Record, SessionInfo, Transcript
+    from .objects.base import ObjectStore
+    from .objects.capability import Capability
+    from .objects.s3_options import S3Options
+
+
+class AsyncSessionStore:
+    """An archive of sessions.
+
+    `location` is `s3://bucket/prefix`, `file:///path` (a directory, made if it is missing), `memory://` (gone with
+    this object), or an `ObjectStore` of your own. `s3` says how to reach S3: endpoint, credentials, encryption,
+    storage class. `policy` bounds how long a commit is tried. Nothing is sent before the first call.
+
+    The first write to an archive looks whether its store keeps the promises that shared writing needs, and records
+    that in `archive.json`; `StoreNotCapable` if not.
+
+    Every method may raise `StoreUnavailable`, `AccessDenied`, `BucketNotFound`, `CorruptObject`, `UnsupportedFormat`
+    and `InvalidSessionId`; every one that writes also `OutcomeUnknown`, `Conflict`, `StoreNotCapable`. A session id is
+    any text at all.
+
+    ::
+
+        async with AsyncSessionStore("s3://my-bucket/agents") as store:
+            await store.append("support/42", {"role": "user", "content": "Hello"})
+            messages = (await store.load("support/42")).messages
+    """
+
+    def __init__(
+        self,
+        location: str | ObjectStore,
+        *,
+        s3: S3Options | None = None,
+        policy: CommitPolicy = CommitPolicy(),  # noqa: B008 - it is immutable
+    ) -> None:
+        self._archive = Archive(open_async(location, s3), AsyncioRuntime(), policy)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Give back connections and threads. A closed store is not used again."""
+        await self._archive.close()
+
+    def session(self, session_id: str) -> AsyncSession:
+        """Return a handle on a session, which may not exist yet. Nothing is sent."""
+        return AsyncSession(SessionCore(self._archive, session_id, bound=True))
+
+    async def create(
+        self,
+        session_id: str,
+        messages: Iterable[object] = (),
+        *,
+        keys: Iterable[str | None] | None = None,
+        **metadata: Any,
+    ) -> SessionInfo:
+        """Create a session, with messages and metadata if you like. Raises `SessionExists` if there is one.
+
+        `keys` are idempotency keys, one for each message or None. `metadata` takes the fields of `Metadata` by name.
+        Raises `InvalidRecord`, `TooLarge` and `InvalidOption` for what cannot be stored, before anything is sent.
+        """
+        return await self._one(session_id).create(messages, keys, metadata)
+
+    async def save(
+        self,
+        session_id: str,
+        messages: Iterable[object],
+        *,
+        keys: Iterable[str | None] | None = None,
+        expected_version: int | None = None,
+        **metadata: Any,
+    ) -> SessionInfo:
+        """Make `messages` the whole transcript, whatever was there; the last writer wins.
+
+        Creates the session if there is none, and keeps its `created_at` if there is one. Records at the start that
+        have not changed keep their time and key, and those in sealed segments are not sent again. `metadata` changes
+        the fields that it names. With `expected_version` only that version is replaced (0: only no session), else
+        `Conflict`. Raises as `create`.
+        """
+        return await self._one(session_id).save(messages, keys, expected_version, metadata)
+
+    async def append(
+        self,
+        session_id: str,
+        message: object,
+        *,
+        key: str | None = None,
+        must_exist: bool = False,
+        expected_version: int | None = None,
+    ) -> SessionInfo:
+        """Add one message at the end, creating the session if there is none.
+
+        `key` is an idempotency key: a repeat, by whomever and whenever, is stored once. With `must_exist` a missing
+        session is `SessionNotFound`; with `expected_version` another version is `Conflict`. Without it, an append
+        builds on whatever others have written meanwhile. Raises `InvalidRecord` or `TooLarge` for a message that
+        cannot be stored.
+        """
+        return await self._one(session_id).append(
+            message, key, must_exist=must_exist, expected_version=expected_version
+        )
+
+    async def extend(
+        self,
+        session_id: str,
+        messages: Iterable[object],
+        *,
+        keys: Iterable[str | None] | None = None,
+        must_exist: bool = False,
+        expected_version: int | None = None,
+    ) -> SessionInfo:
+        """Add messages at the end, in order, all in one commit. As `append`; `keys` has one for each, or None."""
+        return await self._one(session_id).extend(
+            messages, keys, must_exist=must_exist, expected_version=expected_version
+        )
+
+    async def replace_last(self, session_id: str, message: object) -> bool:
+        """Put a message in the place of the last record, which keeps its time and key.
+
+        Returns whether there was one. Raises `SessionNotFound` if there is no session.
+        """
+        return await self._one(session_id).replace_last(message)
+
+    async def remove_last(self, session_id: str) -> Record | None:
+        """Take the last record away and return it; None if there is none. Raises `SessionNotFound`."""
+        return await self._one(session_id).remove_last()
+
+    async def clear(self, session_id: str) -> int:
+        """Take all records away and return how many; metadata stays. Raises `SessionNotFound`."""
+        return await self._one(session_id).clear()
+
+    async def update(
+        self,
+        session_id: str,
+        *,
+        expected_version: int | None = None,
+        **metadata: Any,
+    ) -> SessionInfo:
+        """Change fields of the metadata, by the names of `Metadata`; None takes a field away.
+
+        Raises `SessionNotFound`, `InvalidOption` for a wrong field, and `Conflict` as `append`.
+        """
+        return await self._one(session_id).update(expected_version, metadata)
+
+    async def commit(
+        self, session_id: str, *changes: Change, must_exist: bool = False, expected_version: int | None = None
+    ) -> Committed:
+        """Make several changes in one commit: all or none. The changes stand in `s3store.changes`."""
+        return await self._one(session_id).commit(changes, must_exist=must_exist, expected_version=expected_version)
+
+    async def delete(self, session_id: str) -> bool:
+        """Delete a session and all that is kept beside it; return whether there was one.
+
+        An unknown id is no error. A delete that was interrupted is finished by the next.
+        """
+        return await self._one(session_id).delete()
+
+    async def exists(self, session_id: str) -> bool:
+        """Tell whether there is a session of that id. An outage raises; it is never False."""
+        return await self._one(session_id).exists()
+
+    async def info(self, session_id: str) -> SessionInfo:
+        """Return a session's metadata, times, version and counts. Raises `SessionNotFound`."""
+        return await self._one(session_id).info()
+
+    async def load(self, session_id: str) -> Transcript:
+        """Read a whole session, as it is at one moment. Raises `SessionNotFound`."""
+        return await self._one(session_id).load()
+
+    async def last(self, session_id: str, number: int) -> list[Record]:
+        """Read the last `number` records (0 or more), oldest first, and not much else. Raises `SessionNotFound`."""
+        return await self._one(session_id).last(number)
+
+    def records(self, session_id: str, *, start: int = 0) -> AsyncIterator[Record]:
+        """Iterate over a transcript, from the record numbered `start` on, without holding it.
+
+        Some 32 MiB of JSON are held at a time. Raises `SessionNotFound` at once, `Conflict` if the transcript is
+        replaced under the reader.
+        """
+        return _records(self._one(session_id).parts(start))
+
+    async def resolve(self, session_id: str, commit_id: str) -> bool:
+        """Settle an `OutcomeUnknown`: tell whether that commit has landed. If not, it never will after this.
+
+        Raises `OutcomeUnknown` once more where so much was written since that nothing tells.
+        """
+        return await self._one(session_id).resolve(commit_id)
+
+    def scan(self) -> AsyncIterator[SessionInfo]:
+        """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""
+        return self._archive.scan()
+
+    async def check(self) -> Capability:
+        """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
+        return await self._archive.check()
+
+    def _one(self, session_id: str) -> SessionCore:
+        return SessionCore(self._archive, session_id, bound=False)
+
+
+class AsyncSession:
+    """A handle on one session of an `AsyncSessionStore`.
+
+    It belongs to the session that it meets first: once that is deleted, every call raises `SessionDeleted`, also when
+    somebody has created another session of the same id since. The methods are those of `AsyncSessionStore` without the id.
+    """
+
+    def __init__(self, core: SessionCore) -> None:
+        self._core = core
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._core.id
+
+    async def create(
+        self,
+        messages: Iterable[object] = (),
+        *,
+        keys: Iterable[str | None] | None = None,
+        **metadata: Any,
+    ) -> SessionInfo:
+        """See `AsyncSessionStore.create`."""
+        return await self._core.create(messages, keys, metadata)
+
+    async def save(
+        self,
+        messages: Iterable[object],
+        *,
+        keys: Iterable[str | None] | None = None,
+        expected_version: int | None = None,
+        **metadata: Any,
+    ) -> SessionInfo:
+        """See `AsyncSessionStore.save`."""
+        return await self._core.save(messages, keys, expected_version, metadata)
+
+    async def append(
+        self,
+        message: object,
+        *,
+        key: str | None = None,
+        must_exist: bool = False,
+        expected_version: int | None = None,
+    ) -> SessionInfo:
+        """See `AsyncSessionStore.append`."""
+        return await self._core.append(message, key, must_exist=must_exist, expected_version=expected_version)
+
+    async def extend(
+        self,
+        messages: Iterable[object],
+        *,
+        keys: Iterable[str | None] | None = None,
+        must_exist: bool = False,
+        expected_version: int | None = None,
+    ) -> SessionInfo:
+        """See `AsyncSessionStore.extend`."""
+        return await self._core.extend(messages, keys, must_exist=must_exist, expected_version=expected_version)
+
+    async def replace_last(self, message: object) -> bool:
+        """See `AsyncSessionStore.replace_last`."""
+        return await self._core.replace_last(message)
+
+    async def remove_last(self) -> Record | None:
+        """See `AsyncSessionStore.remove_last`."""
+        return await self._core.remove_last()
+
+    async def clear(self) -> int:
+        """See `AsyncSessionStore.clear`."""
+        return await self._core.clear()
+
+    async def update(
+        self,
+        *,
+        expected_version: int | None = None,
+        **metadata: Any,
+    ) -> SessionInfo:
+        """See `AsyncSessionStore.update`."""
+        return await self._core.update(expected_version, metadata)
+
+    async def commit(
+        self, *changes: Change, must_exist: bool = False, expected_version: int | None = None
+    ) -> Committed:
+        """See `AsyncSessionStore.commit`."""
+        return await self._core.commit(changes, must_exist=must_exist, expected_version=expected_version)
+
+    async def delete(self) -> bool:
+        """See `AsyncSessionStore.delete`."""
+        return await self._core.delete()
+
+    async def exists(self) -> bool:
+        """See `AsyncSessionStore.exists`."""
+        return await self._core.exists()
+
+    async def info(self) -> SessionInfo:
+        """See `AsyncSessionStore.info`."""
+        return await self._core.info()
+
+    async def load(self) -> Transcript:
+        """See `AsyncSessionStore.load`."""
+        return await self._core.load()
+
+    async def last(self, number: int) -> list[Record]:
+        """See `AsyncSessionStore.last`."""
+        return await self._core.last(number)
+
+    def records(self, *, start: int = 0) -> AsyncIterator[Record]:
+        """See `AsyncSessionStore.records`."""
+        return _records(self._core.parts(start))
+
+    async def resolve(self, commit_id: str) -> bool:
+        """See `AsyncSessionStore.resolve`."""
+        return await self._core.resolve(commit_id)
+
+
+async def _records(parts: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
+    async for part in parts:
+        for record in part:
+            yield record

@@ -1,0 +1,207 @@
+"""What the commit protocol is given: the changes of a caller, and a delete, as proposals for a new head."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypedDict
+
+from ..errors import AccessDenied, StoreUnavailable
+from ..keys import segment_name
+from ..model import Metadata
+from ..objects.base import ObjectAnswer
+from ..times import format_time
+from ..version import WRITER
+from .commit import Known, Landed, Proposal
+from .draft import Chunk, Draft, Outcome, SegmentReader, segment_of, within_key_budget
+from .frames import compress
+from .head import HISTORY, Head, pack_head
+from .records import Stamp
+from .segments import Segment, pack_segment
+from .terms import Terms, living
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from ..changes import Change
+    from ..keys import StreamKeys
+    from ..objects.base import ObjectStore
+    from ..runtime import Runtime
+
+_ONE_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where a change works: one stream, its store, and the runtime."""
+
+    store: ObjectStore
+    runtime: Runtime
+    keys: StreamKeys
+
+    def time_after(self, head: Head | None) -> datetime:
+        """Return the time for a new version: now, but never back, whatever the clocks of the writers say."""
+        now = self.runtime.now()
+        return now if head is None else max(now, head.updated_at + _ONE_TICK)
+
+    async def remove(self, keys: Iterable[str]) -> None:
+        """Delete objects that nothing names any more. What cannot be deleted now is left to the clean-up."""
+        await self.runtime.gather([self._remove(key) for key in keys])
+
+    async def _remove(self, key: str) -> None:
+        try:
+            await self.store.delete(key)
+        except (StoreUnavailable, AccessDenied, ObjectAnswer):
+            pass
+
+
+class StreamChange:
+    """A caller's changes to one stream, on their way into its head."""
+
+    def __init__(self, place: Workplace, reader: SegmentReader, changes: Sequence[Change], terms: Terms) -> None:
+        self._place = place
+        self._reader = reader
+        self._changes = changes
+        self._terms = terms
+        self.commit_id = place.runtime.ulid()
+        self._incarnation = place.runtime.ulid()
+        self._fence = 0
+        self._usable: dict[tuple[int, str], Segment] = {}
+        self._uploaded: set[str] = set()
+        self._outcomes: list[tuple[Head, Outcome]] = []
+
+    async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
+        """Return the head that the changes make of `base`, with every segment that it names uploaded."""
+        head = base.state
+        self._terms.check(self._place.keys.session_id, head)
+        live = living(head)
+        now = self._place.time_after(head)
+        draft = Draft(self._place.keys, live, Stamp(self.commit_id, format_time(now)), self._reader)
+        await draft.apply(self._changes)
+        if live is not None and not draft.touched:
+            return None
+        incarnation = self._incarnation if live is None else live.incarnation
+        chunks, tail, tail_count = draft.finish()
+        sealed = await self._seal(chunks, incarnation, fence=0 if head is None else head.fence)
+        grown = Head(
+            incarnation=incarnation,
+            segments=within_key_budget([*draft.segments, *sealed]),
+            tail=tail,
+            tail_frame=compress(tail),
+            tail_count=tail_count,
+            tail_keys=frozenset(draft.tail_keys),
+            created_at=now if live is None else live.created_at,
+            metadata=draft.metadata,
+            extra={} if live is None else live.extra,
+            **next_version(head, self.commit_id, now),
+        )
+        proposal = propose_head(self._place.keys, grown)
+        self._outcomes.append((proposal.state, draft.outcome))
+        return proposal
+
+    def outcome(self, landed: Landed[Head]) -> Outcome:
+        """Return what the changes did in the proposal that landed."""
+        for head, outcome in self._outcomes:
+            if landed.proposal is not None and head is landed.proposal.state:
+                return outcome
+        return Outcome()
+
+    async def clean_up(self, landed: Landed[Head] | None) -> None:
+        """Delete the segments that nothing names now that the commit has landed, or has surely failed.
+
+        Never called after an unknown outcome: the head that names them may still land.
+        """
+        keys = self._place.keys
+        unnamed = set(self._uploaded)
+        if landed is not None and landed.proposal is not None:
+            before = landed.base.state
+            if before is not None:
+                unnamed |= {segment.name for segment in before.segments}
+            unnamed -= {segment.name for segment in landed.proposal.state.segments}
+        await self._place.remove(keys.segment(name) for name in sorted(unnamed))
+
+    async def _seal(self, chunks: Sequence[Chunk], incarnation: str, *, fence: int) -> list[Segment]:
+        if fence != self._fence:
+            # Somebody may have deleted what was uploaded under the old fence.
+            self._usable.clear()
+            self._fence = fence
+        return await self._place.runtime.gather([self._upload(chunk, incarnation) for chunk in chunks])
+
+    async def _upload(self, chunk: Chunk, incarnation: str) -> Segment:
+        """Store a chunk as a segment, unless an earlier attempt of this commit has stored just that."""
+        same = chunk.first, hashlib.sha256(b"".join(chunk.lines)).hexdigest()
+        if same in self._usable:
+            return self._usable[same]
+        keys = self._place.keys
+        name = segment_name(chunk.first, self._place.runtime.ulid())
+        data = pack_segment(keys, incarnation, chunk.first, len(chunk.lines), chunk.frame)
+        self._uploaded.add(name)
+        await self._place.store.put(keys.segment(name), data)
+        segment = segment_of(chunk, name, data)
+        self._usable[same] = segment
+        return segment
+
+
+class NextVersion(TypedDict):
+    """The fields of a head that go on from its predecessor's, whatever the commit does."""
+
+    version: int
+    commits: tuple[str, ...]
+    fence: int
+    updated_at: datetime
+    writer: str
+
+
+class Deletion:
+    """A delete: the head becomes a tombstone, which fences whoever uploaded something for the session before.
+
+    `listed` says whether anything beside the head was found: where there is neither head nor anything else, nothing
+    is written, unless `always`.
+    """
+
+    def __init__(self, place: Workplace, terms: Terms, *, listed: bool, always: bool = False) -> None:
+        self._place = place
+        self._terms = terms
+        self._listed = listed
+        self._always = always
+        self.commit_id = place.runtime.ulid()
+
+    async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
+        """Return the tombstone for `base`."""
+        head = base.state
+        self._terms.check(self._place.keys.session_id, head)
+        if living(head) is None and not self._listed and not self._always:
+            return None
+        now = self._place.time_after(head)
+        tombstone = Head(
+            incarnation=self._place.runtime.ulid() if head is None else head.incarnation,
+            segments=(),
+            tail=b"",
+            tail_frame=compress(b""),
+            tail_count=0,
+            tail_keys=frozenset(),
+            created_at=now if head is None else head.created_at,
+            metadata=Metadata(),
+            deleted_at=now if head is None or head.deleted_at is None else head.deleted_at,
+            **next_version(head, self.commit_id, now),
+        )
+        return propose_head(self._place.keys, replace(tombstone, fence=tombstone.fence + 1))
+
+
+def next_version(head: Head | None, commit_id: str, now: datetime) -> NextVersion:
+    """Return the fields that every new version has in common. They go on counting through a delete."""
+    return NextVersion(
+        version=1 if head is None else head.version + 1,
+        commits=((() if head is None else head.commits) + (commit_id,))[-HISTORY:],
+        fence=0 if head is None else head.fence,
+        updated_at=now,
+        writer=WRITER,
+    )
+
+
+def propose_head(keys: StreamKeys, head: Head) -> Proposal[Head]:
+    """Return a head as a proposal."""
+    body = pack_head(keys, head)
+    return Proposal(replace(head, size=len(body)), body)

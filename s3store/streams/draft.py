@@ -1,0 +1,309 @@
+"""A draft: what a list of changes makes of a head. It decides, and writes nothing.
+
+The base's tail is kept as bytes and new records are collected as lines beside it, so that an append to a long tail
+does not take it apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
+from ..errors import InvalidOption
+from ..model import Metadata
+from ..times import format_time
+from .frames import compress
+from .idempotency import MAX_DIGESTS, digest
+from .records import Stamp, decode_records, encode_lines, keys_of, message_of, split_lines
+from .segments import Segment, content_digest, content_of_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..jsontext import EncodedMessage
+    from ..keys import StreamKeys
+    from ..model import Record
+    from .head import Head
+
+
+SEAL_BYTES = 256 * 1024
+"""A tail that takes this many bytes compressed is sealed by the next commit that adds to it."""
+CHUNK_BYTES = 8 * 1024 * 1024
+"""The most JSON that one object holds, unless a single record is larger: what a reader holds at a time."""
+
+
+class SegmentReader(Protocol):
+    """Reads sealed segments for a draft."""
+
+    async def lines(self, segment: Segment) -> bytes:
+        """Return the lines of a segment."""
+        ...
+
+    async def keys(self, segment: Segment) -> frozenset[str]:
+        """Return the idempotency keys in a segment."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines that are to become a segment."""
+
+    first: int
+    lines: Sequence[bytes]
+    frame: bytes
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the changes did, for the caller to be told."""
+
+    appended: int = 0
+    removed: list[Record] = field(default_factory=list)
+    cleared: int = 0
+
+
+class Draft:
+    """A stream under change. `base` is what it grows from; None starts an empty one."""
+
+    def __init__(self, keys: StreamKeys, base: Head | None, stamp: Stamp, reader: SegmentReader) -> None:
+        self._keys = keys
+        self._base = base
+        self._stamp = stamp
+        self._reader = reader
+        self.segments: list[Segment] = [] if base is None else list(base.segments)
+        self.metadata = Metadata() if base is None else base.metadata
+        self.tail_keys: set[bytes] = set() if base is None else set(base.tail_keys)
+        self.outcome = Outcome()
+        self.touched = False
+        self._kept = b"" if base is None else base.tail
+        self._kept_count = 0 if base is None else base.tail_count
+        self._lines: list[bytes] = []
+        self._new_keys: set[str] = set()
+        self._tail_texts: frozenset[str] | None = None
+
+    @property
+    def sealed(self) -> int:
+        """How many records stand in segments."""
+        return self.segments[-1].first + self.segments[-1].count if self.segments else 0
+
+    @property
+    def count(self) -> int:
+        """How many records the stream has by now."""
+        return self.sealed + self._kept_count + len(self._lines)
+
+    async def apply(self, changes: Iterable[Change]) -> None:
+        """Make the changes, one after the other."""
+        for change in changes:
+            match change:
+                case Append() | Extend():
+                    await self._extend(change.messages)
+                case Replace():
+                    self._replace(change.messages)
+                case ReplaceLast():
+                    await self._replace_last(change.message)
+                case RemoveLast():
+                    self.outcome.removed += await self._take_last()
+                case Clear():
+                    self._clear()
+                case Update():
+                    self._update(change)
+                case Touch():
+                    self.touched = True
+                case _:
+                    # Reached only by a caller without a type checker.
+                    raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
+
+    def finish(self) -> tuple[list[Chunk], bytes, int]:
+        """Return the chunks to seal, in order, then the open tail and the number of its records."""
+        chunks: list[Chunk] = []
+        first = self.sealed
+        if self._kept and self._lines and self._kept_is_full():
+            kept = [line + b"\n" for line in split_lines(self._kept)]
+            chunks.append(Chunk(first, kept, self._frame_of_kept()))
+            first += self._kept_count
+            self._kept, self._kept_count = b"", 0
+            self.tail_keys = {digest(key) for key in keys_of(self._lines)}
+        lines = self._lines
+        if self._kept and len(self._kept) + sum(map(len, lines)) > CHUNK_BYTES:
+            lines = [line + b"\n" for line in split_lines(self._kept)] + lines
+            self._kept, self._kept_count = b"", 0
+        groups = _grouped(lines)
+        for group in groups[:-1]:
+            chunks.append(Chunk(first, group, compress(b"".join(group))))
+            first += len(group)
+        rest = groups[-1]
+        if len(groups) > 1:
+            self.tail_keys = {digest(key) for key in keys_of(rest)}
+        return chunks, self._kept + b"".join(rest), self._kept_count + len(rest)
+
+    async def _extend(self, messages: Sequence[EncodedMessage]) -> None:
+        fresh = [message for message in messages if message.key is None or await self._is_new(message.key)]
+        self._add(fresh)
+
+    async def _is_new(self, key: str) -> bool:
+        """Tell whether no record has this key, and count it as taken."""
+        short = digest(key)
+        if short in self.tail_keys and (key in self._new_keys or key in self._keys_in_tail()):
+            return False
+        for segment in reversed(self.segments):
+            possible = segment.keyed and (segment.keys is None or short in segment.keys)
+            if possible and key in await self._reader.keys(segment):
+                return False
+        self._new_keys.add(key)
+        self.tail_keys.add(short)
+        return True
+
+    def _keys_in_tail(self) -> frozenset[str]:
+        if self._tail_texts is None:
+            self._tail_texts = frozenset(keys_of(self._all_tail_lines()))
+        return self._tail_texts
+
+    def _forget_keys(self) -> None:
+        self._new_keys = set()
+        self._tail_texts = None
+
+    def _replace(self, messages: Sequence[EncodedMessage]) -> None:
+        before = self.count
+        same = self._keep_unchanged(messages)
+        self.outcome.cleared += before - same
+        self._forget_keys()
+        self.tail_keys = {digest(key) for key in keys_of(split_lines(self._kept))} if self.tail_keys else set()
+        fresh = messages[same:]
+        self.tail_keys.update(digest(message.key) for message in fresh if message.key is not None)
+        self._add(fresh)
+        self.touched = True
+
+    def _keep_unchanged(self, messages: Sequence[EncodedMessage]) -> int:
+        """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
+        tail = self._all_tail_lines()
+        self._kept, self._kept_count, self._lines = b"", 0, []
+        same = 0
+        for place, segment in enumerate(self.segments):
+            part = messages[same : same + segment.count]
+            if len(part) < segment.count or segment.content != content_digest(each.json for each in part):
+                del self.segments[place:]
+                return same
+            same += segment.count
+        kept = 0
+        for line, message in zip(tail, messages[same:], strict=False):
+            if message_of(line) != message.json:
+                break
+            kept += 1
+        self._kept = b"".join(line + b"\n" for line in tail[:kept])
+        self._kept_count = kept
+        return same + kept
+
+    async def _replace_last(self, message: EncodedMessage) -> None:
+        taken = await self._take_last()
+        if not taken:
+            return
+        old = taken[0]
+        stamp = Stamp(self._stamp.commit, format_time(old.at))
+        self._lines += encode_lines(old.seq, stamp, [replace(message, key=old.key)])
+        if old.key is not None:
+            self.tail_keys.add(digest(old.key))
+        self._forget_keys()
+        self.outcome.removed += taken
+
+    async def _take_last(self) -> list[Record]:
+        """Take the last record away and return it; none if there is none."""
+        if not self.count:
+            return []
+        if not self._lines and not self._kept:
+            await self._unseal()
+        seq = self.count - 1
+        if self._lines:
+            line = self._lines.pop()
+        else:
+            cut = self._kept.rfind(b"\n", 0, -1) + 1
+            self._kept, line = self._kept[:cut], self._kept[cut:]
+            self._kept_count -= 1
+        self._forget_keys()
+        self.touched = True
+        return decode_records(self._keys.head, seq, line)
+
+    async def _unseal(self) -> None:
+        """Make the last segment the tail again."""
+        segment = self.segments.pop()
+        self._kept = await self._reader.lines(segment)
+        self._kept_count = segment.count
+        if segment.keyed:
+            self.tail_keys.update(digest(key) for key in keys_of(split_lines(self._kept)))
+
+    def _clear(self) -> None:
+        if not self.count:
+            return
+        self.outcome.cleared += self.count
+        self.segments = []
+        self._kept, self._kept_count, self._lines = b"", 0, []
+        self.tail_keys = set()
+        self._forget_keys()
+        self.touched = True
+
+    def _update(self, change: Update) -> None:
+        changed = self.metadata.changed(change.fields)
+        self.touched = self.touched or changed != self.metadata
+        self.metadata = changed
+
+    def _add(self, messages: Sequence[EncodedMessage]) -> None:
+        self._lines += encode_lines(self.count, self._stamp, messages)
+        self.outcome.appended += len(messages)
+        self.touched = self.touched or bool(messages)
+
+    def _all_tail_lines(self) -> list[bytes]:
+        return split_lines(self._kept) + [line[:-1] for line in self._lines]
+
+    def _kept_is_full(self) -> bool:
+        return self._is_base_tail() and (
+            len(self._base_frame()) >= SEAL_BYTES or len(self._kept) + sum(map(len, self._lines)) > CHUNK_BYTES
+        )
+
+    def _is_base_tail(self) -> bool:
+        return self._base is not None and self._kept == self._base.tail
+
+    def _base_frame(self) -> bytes:
+        return b"" if self._base is None else self._base.tail_frame
+
+    def _frame_of_kept(self) -> bytes:
+        # The base's tail is sealed as the bytes that it already is: sealing compresses nothing.
+        return self._base_frame()
+
+
+def segment_of(chunk: Chunk, name: str, data: bytes) -> Segment:
+    """Return what a head says of a chunk that was uploaded as `data` under `name`."""
+    texts = list(keys_of(chunk.lines))
+    return Segment(
+        name,
+        chunk.first,
+        len(chunk.lines),
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+        content_of_lines(line[:-1] for line in chunk.lines),
+        len(texts),
+        frozenset(digest(text) for text in texts) if texts else None,
+    )
+
+
+def within_key_budget(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Return the segments with the key digests of the oldest left out, where a head has no room for all."""
+    room = MAX_DIGESTS
+    kept: list[Segment] = []
+    for segment in reversed(segments):
+        room -= len(segment.keys or ())
+        kept.append(segment if room >= 0 or segment.keys is None else segment.without_keys())
+    return tuple(reversed(kept))
+
+
+def _grouped(lines: Sequence[bytes]) -> list[list[bytes]]:
+    """Cut lines into groups of at most `CHUNK_BYTES`; a longer line is a group of its own. At least one group."""
+    groups: list[list[bytes]] = [[]]
+    size = 0
+    for line in lines:
+        if groups[-1] and size + len(line) > CHUNK_BYTES:
+            groups.append([])
+            size = 0
+        groups[-1].append(line)
+        size += len(line)
+    return groups

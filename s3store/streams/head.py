@@ -1,0 +1,175 @@
+"""The head: the one mutable object of a stream, its commit point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import CorruptObject, UnsupportedFormat
+from ..keys import TRANSCRIPT, StreamKeys
+from ..model import Metadata, SessionInfo
+from ..times import format_time, parse_time
+from .frames import Unpacked, pack, unpack
+from .idempotency import read_digests, write_digests
+from .segments import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from ..jsontext import JsonValue
+
+HEAD_FORMAT = "s3store.stream/1"
+"""What a head's header says of itself. A reader refuses any other."""
+HISTORY = 64
+"""How many of the last commit ids a head keeps. A writer that lost an answer finds its commit there."""
+
+_KNOWN = frozenset({
+    "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
+    "created_at", "updated_at", "writer", "metadata", "deleted",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A stream at one moment: what its header says, and its open tail."""
+
+    incarnation: str
+    version: int
+    commits: tuple[str, ...]
+    """The ids of the last commits, the newest last."""
+    fence: int
+    """Raised by a delete or a clean-up: what was uploaded under another fence may be gone, and is uploaded again."""
+    segments: tuple[Segment, ...]
+    tail: bytes
+    """The open tail, as lines."""
+    tail_frame: bytes
+    """The open tail, compressed: sealing it takes these bytes as they are."""
+    tail_count: int
+    tail_keys: frozenset[bytes]
+    """Digests of the idempotency keys in the tail; there may be more than there are keys, never fewer."""
+    created_at: datetime
+    updated_at: datetime
+    writer: str
+    metadata: Metadata
+    deleted_at: datetime | None = None
+    """When the session was deleted: then this is a tombstone, with no records and no metadata."""
+    extra: Mapping[str, JsonValue] = field(default_factory=dict)
+    """Header fields of a later version, kept as they are."""
+    size: int = 0
+    """The bytes of the head object itself."""
+
+    @property
+    def sealed(self) -> int:
+        """How many records stand in segments."""
+        return self.segments[-1].first + self.segments[-1].count if self.segments else 0
+
+    @property
+    def count(self) -> int:
+        """How many records the stream has."""
+        return self.sealed + self.tail_count
+
+    def info(self, session_id: str) -> SessionInfo:
+        """Return what a caller is told of the session."""
+        size = self.size + sum(segment.size for segment in self.segments)
+        return SessionInfo(
+            session_id,
+            self.incarnation,
+            self.version,
+            self.count,
+            size,
+            self.created_at,
+            self.updated_at,
+            self.metadata,
+        )
+
+
+def pack_head(keys: StreamKeys, head: Head) -> bytes:
+    """Return the bytes of a head object."""
+    header: dict[str, JsonValue] = {
+        "format": HEAD_FORMAT,
+        "stream": keys.stream,
+        "session": keys.session_id,
+        "incarnation": head.incarnation,
+        "version": head.version,
+        "commits": head.commits,
+        "count": head.count,
+        "fence": head.fence,
+        "segments": [segment.to_json() for segment in head.segments],
+        "created_at": format_time(head.created_at),
+        "updated_at": format_time(head.updated_at),
+        "writer": head.writer,
+        "metadata": head.metadata.to_json(),
+    }
+    if head.tail_keys:
+        header["tail_keys"] = write_digests(head.tail_keys)
+    if head.deleted_at is not None:
+        header["deleted"] = {"at": format_time(head.deleted_at)}
+    return pack({**head.extra, **header}, head.tail_frame)
+
+
+def unpack_head(keys: StreamKeys, data: bytes) -> Head:
+    """Read a head object.
+
+    Raises `CorruptObject` if a byte is wrong, or if it is another session's; `UnsupportedFormat` for a format of
+    another version.
+    """
+    return _head_of(keys, unpack(keys.head, data), len(data))
+
+
+def unpack_transcript_head(key: str, data: bytes) -> tuple[str, Head]:
+    """Read the head of a transcript that a listing showed under `key`, and the id of its session.
+
+    Raises as `unpack_head`; a head that does not belong under its key is corrupt.
+    """
+    unpacked = unpack(key, data)
+    session_id = unpacked.header.get("session")
+    if not isinstance(session_id, str) or StreamKeys.of(session_id, TRANSCRIPT).head != key:
+        raise CorruptObject(f"{key}: holds another session than its key says")
+    return session_id, _head_of(StreamKeys.of(session_id, TRANSCRIPT), unpacked, len(data))
+
+
+def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
+    header = unpacked.header
+    if header.get("format") != HEAD_FORMAT:
+        raise UnsupportedFormat(f"{keys.head}: of format {header.get('format')!r}; a newer s3store may read it")
+    if header.get("session") != keys.session_id or header.get("stream") != keys.stream:
+        raise CorruptObject(f"{keys.head}: holds another session or stream than the one that was asked for")
+    try:
+        head = _read(header, unpacked.lines, unpacked.frame, size)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise CorruptObject(f"{keys.head}: a field of the header is missing or of the wrong kind") from None
+    _check_counts(keys.head, head, header["count"])
+    return head
+
+
+def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -> Head:
+    deleted = header.get("deleted")
+    return Head(
+        incarnation=header["incarnation"],
+        version=int(header["version"]),
+        commits=tuple(header["commits"]),
+        fence=int(header["fence"]),
+        segments=tuple(Segment.from_json(found) for found in header["segments"]),
+        tail=lines,
+        tail_frame=frame,
+        tail_count=lines.count(b"\n"),
+        tail_keys=read_digests(header.get("tail_keys", "")),
+        created_at=parse_time(header["created_at"]),
+        updated_at=parse_time(header["updated_at"]),
+        writer=header["writer"],
+        metadata=Metadata.from_json(header["metadata"]),
+        deleted_at=None if deleted is None else parse_time(deleted["at"]),
+        extra={name: value for name, value in header.items() if name not in _KNOWN},
+        size=size,
+    )
+
+
+def _check_counts(key: str, head: Head, count: JsonValue) -> None:
+    expected = 0
+    for segment in head.segments:
+        if segment.first != expected or segment.count <= 0:
+            raise CorruptObject(f"{key}: its segments leave a gap or overlap")
+        expected += segment.count
+    if expected + head.tail_count != count or (head.tail and not head.tail.endswith(b"\n")):
+        raise CorruptObject(f"{key}: does not hold the number of records that it names")

@@ -1,0 +1,125 @@
+"""Segments: the sealed, immutable parts of a stream, and what a head says of each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import CorruptObject, UnsupportedFormat
+from ..ids import ULID_LENGTH
+from .frames import pack, unpack
+from .idempotency import read_digests, write_digests
+from .records import message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..jsontext import JsonValue
+    from ..keys import StreamKeys
+
+SEGMENT_FORMAT = "s3store.segment/1"
+"""What a segment's header says of itself."""
+
+_NAME = re.compile(rf"\d{{10,20}}-[0-9a-z]{{{ULID_LENGTH}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What a head says of a segment: enough to fetch it, to check it, and often not to need it."""
+
+    name: str
+    """The part of its key that differs; never a whole key, so a head cannot point outside its session."""
+    first: int
+    count: int
+    size: int
+    sha256: str
+    """SHA-256, in hex, of the whole object."""
+    content: str | None
+    """SHA-256 of the messages alone: tells a save that they have not changed. None if a line is in a foreign form."""
+    keyed: int = 0
+    """How many of its records have an idempotency key."""
+    keys: frozenset[bytes] | None = None
+    """The digests of these keys, or None where the head had no room for them any more."""
+
+    def without_keys(self) -> Segment:
+        """Return a copy that no longer says which keys it holds, only how many."""
+        return replace(self, keys=None)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the segment as it stands in a head."""
+        found: dict[str, JsonValue] = {
+            "name": self.name,
+            "first": self.first,
+            "count": self.count,
+            "bytes": self.size,
+            "sha256": self.sha256,
+            "content": self.content,
+        }
+        if self.keyed:
+            found["keyed"] = self.keyed
+            if self.keys is not None:
+                found["keys"] = write_digests(self.keys)
+        return found
+
+    @classmethod
+    def from_json(cls, found: JsonValue) -> Segment:
+        """Read what `to_json` wrote. Raises `ValueError` or `LookupError` for anything else."""
+        name = found["name"]
+        if not _NAME.fullmatch(name):
+            raise ValueError("no segment's name")
+        keys = found.get("keys")
+        return cls(
+            name,
+            int(found["first"]),
+            int(found["count"]),
+            int(found["bytes"]),
+            found["sha256"],
+            found["content"],
+            int(found.get("keyed", 0)),
+            None if keys is None else read_digests(keys),
+        )
+
+
+def pack_segment(keys: StreamKeys, incarnation: str, first: int, count: int, frame: bytes) -> bytes:
+    """Return the bytes of a segment object: its place in the stream, and its lines compressed."""
+    header = {
+        "format": SEGMENT_FORMAT,
+        "stream": keys.stream,
+        "session": keys.session_id,
+        "incarnation": incarnation,
+        "first": first,
+        "count": count,
+    }
+    return pack(header, frame)
+
+
+def unpack_segment(keys: StreamKeys, segment: Segment, data: bytes) -> bytes:
+    """Return the lines of a segment. Raises `CorruptObject` unless it is, byte for byte, what the head names."""
+    key = keys.segment(segment.name)
+    if len(data) != segment.size or hashlib.sha256(data).hexdigest() != segment.sha256:
+        raise CorruptObject(f"{key}: not the segment that the head names (size or SHA-256 differs)")
+    unpacked = unpack(key, data)
+    if unpacked.header.get("format") != SEGMENT_FORMAT:
+        raise UnsupportedFormat(f"{key}: of format {unpacked.header.get('format')!r}; a newer s3store may read it")
+    if unpacked.lines.count(b"\n") != segment.count:
+        raise CorruptObject(f"{key}: does not hold the {segment.count} records that the head names")
+    return unpacked.lines
+
+
+def content_digest(messages: Iterable[bytes]) -> str:
+    """Return the hash of messages alone, as they stand in lines, whoever stored them and when."""
+    sha256 = hashlib.sha256()
+    for message in messages:
+        sha256.update(message)
+        sha256.update(b"\n")
+    return sha256.hexdigest()
+
+
+def content_of_lines(lines: Iterable[bytes]) -> str | None:
+    """Return `content_digest` of the messages of lines; None if one is in another writer's form."""
+    messages = [message_of(line) for line in lines]
+    if None in messages:
+        return None
+    return content_digest(message for message in messages if message is not None)

@@ -1,0 +1,307 @@
+"""The streams of an archive: reading them, and committing changes to them.
+
+What is said of order here is said of safety:
+
+- segments are uploaded before the head that names them, and deleted only after a head that does not name them has
+  surely landed;
+- a delete lists, then swaps the head to a tombstone with its fence raised, and only then deletes what it had listed;
+  a writer that finds another fence than the one it uploaded under uploads again. So nothing that a head names is ever
+  deleted, however long a writer slept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ..changes import Touch
+from ..errors import Conflict, CorruptObject, Decide, OutcomeUnknown, SessionNotFound
+from ..keys import TRANSCRIPT, StreamKeys, session_prefix
+from ..model import Committed, SessionInfo, Transcript
+from ..objects.base import NoSuchKey
+from .change import Deletion, StreamChange, Workplace
+from .commit import CommitPolicy, Known, Landed, commit
+from .guesses import GuessedHeads, Turns
+from .head import Head, unpack_head
+from .records import decode_records, keys_of, split_lines
+from .segments import unpack_segment
+from .terms import Terms, living
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from ..changes import Change
+    from ..model import Record
+    from ..objects.base import ObjectStore
+    from ..runtime import Runtime
+    from .segments import Segment
+
+_READ_AHEAD = 4
+_RESTARTS = 8
+_REMEMBERED_SEGMENTS = 1024
+_ABSENT: Known[Head] = Known(None, None)
+
+
+class Streams:
+    """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth."""
+
+    def __init__(
+        self, store: ObjectStore, runtime: Runtime, policy: CommitPolicy, *, guess_bytes: int = 64 * 1024 * 1024
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._policy = policy
+        self._guesses = GuessedHeads(guess_bytes)
+        self._turns = Turns(runtime.lock)
+        self._segment_keys: OrderedDict[str, frozenset[str]] = OrderedDict()
+
+    async def commit(
+        self, session_id: str, changes: Sequence[Change], terms: Terms, *, stream: str = TRANSCRIPT
+    ) -> Committed:
+        """Make changes in one commit. Raises what `terms` and the commit protocol raise."""
+        place = self._place(session_id, stream)
+        key = place.keys.head
+        async with self._turns.of(key):
+            change = StreamChange(place, _Segments(self, place.keys), changes, terms)
+            guess = _ABSENT if terms.must_be_new else self._guesses.get(key)
+            # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
+            self._guesses.forget(key)
+            try:
+                landed = await commit(self._store, self._runtime, self._policy, _Cell(self, place.keys), change, guess)
+            except OutcomeUnknown:
+                raise
+            except Decide:
+                await change.clean_up(None)
+                raise
+            self._guesses.put(key, landed.known)
+            await change.clean_up(landed)
+        return _committed(session_id, change, landed)
+
+    async def delete(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> bool:
+        """Delete a session with all that is kept beside it; tell whether there was one."""
+        place = self._place(session_id, stream)
+        async with self._turns.of(place.keys.head):
+            # Listed before the swap: what is uploaded later is not in the list, what was uploaded before is fenced.
+            listed = [key async for key in self._keys_of(session_id) if key != place.keys.head]
+            self._guesses.forget(place.keys.head)
+            landed = await commit(
+                self._store,
+                self._runtime,
+                self._policy,
+                _Cell(self, place.keys),
+                Deletion(place, terms, listed=bool(listed)),
+            )
+            self._guesses.forget(place.keys.head)
+            if landed.proposal is not None:
+                await place.remove(listed)
+        return living(landed.base.state) is not None
+
+    async def resolve(self, session_id: str, commit_id: str, *, stream: str = TRANSCRIPT) -> bool:
+        """Tell whether a commit of unknown outcome has landed; after this, one that has not never will.
+
+        Raises `OutcomeUnknown` again if so many commits followed that the history no longer tells.
+        """
+        place = self._place(session_id, stream)
+        async with self._turns.of(place.keys.head):
+            cell = _Cell(self, place.keys)
+            found = await cell.read()
+            if found.state is not None and commit_id in found.state.commits:
+                return True
+            # A new version shuts the door behind which the swap may still wait, and shows all that came in before.
+            if living(found.state) is None:
+                shut = await commit(
+                    self._store,
+                    self._runtime,
+                    self._policy,
+                    cell,
+                    Deletion(place, Terms(expected_version=0), listed=False, always=True),
+                    found,
+                )
+            else:
+                touch = StreamChange(place, _Segments(self, place.keys), [Touch()], Terms())
+                shut = await commit(self._store, self._runtime, self._policy, cell, touch, found)
+            self._guesses.put(place.keys.head, shut.known)
+        return await self._is_in(session_id, commit_id, shut.base.state, stream)
+
+    async def info(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> SessionInfo:
+        """Return what there is to say of a session. Raises `SessionNotFound` or `SessionDeleted`."""
+        head = await self._live(session_id, stream, terms)
+        return head.info(session_id)
+
+    async def load(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> Transcript:
+        """Read a whole transcript: the head, then its segments side by side."""
+        keys = StreamKeys.of(session_id, stream)
+        gap: Head | None = None
+        for _ in range(_RESTARTS):
+            head = await self._live(session_id, stream, terms)
+            try:
+                sealed = await self._runtime.gather([self._sealed(keys, segment) for segment in head.segments])
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, gap, head)
+                gap = head
+                continue
+            tail = decode_records(keys.head, head.sealed, head.tail)
+            records = [record for part in sealed for record in part] + tail
+            return Transcript(head.info(session_id), tuple(records))
+        raise _replaced(session_id)
+
+    async def parts(
+        self, session_id: str, terms: Terms, *, start: int = 0, stream: str = TRANSCRIPT
+    ) -> AsyncIterator[list[Record]]:
+        """Read a transcript in parts, a few segments at a time, from the record with the number `start` on.
+
+        Raises `Conflict` if the transcript is replaced while it is being read, once that shows.
+        """
+        keys = StreamKeys.of(session_id, stream)
+        head = await self._live(session_id, stream, terms)
+        wanted = [segment for segment in head.segments if segment.first + segment.count > start]
+        for at in range(0, len(wanted), _READ_AHEAD):
+            try:
+                window = await self._runtime.gather(
+                    [self._sealed(keys, segment) for segment in wanted[at : at + _READ_AHEAD]]
+                )
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, head, await self._live(session_id, stream, terms))
+                raise _replaced(session_id) from None
+            for part in window:
+                yield part[max(0, start - part[0].seq) :]
+        yield decode_records(keys.head, head.sealed, head.tail)[max(0, start - head.sealed) :]
+
+    async def last(self, session_id: str, number: int, terms: Terms, *, stream: str = TRANSCRIPT) -> list[Record]:
+        """Read the last records only, the oldest of them first: the head, and the segments that it takes."""
+        keys = StreamKeys.of(session_id, stream)
+        gap: Head | None = None
+        for _ in range(_RESTARTS):
+            head = await self._live(session_id, stream, terms)
+            first = max(0, head.count - number)
+            wanted = [segment for segment in head.segments if segment.first + segment.count > first]
+            try:
+                sealed = await self._runtime.gather([self._sealed(keys, segment) for segment in wanted])
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, gap, head)
+                gap = head
+                continue
+            lines = split_lines(head.tail)[max(0, first - head.sealed) :]
+            tail = decode_records(keys.head, head.count - len(lines), b"".join(line + b"\n" for line in lines))
+            records = [record for part in sealed for record in part if record.seq >= first]
+            return records + tail
+        raise _replaced(session_id)
+
+    async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
+        """Return the lines of a segment. Raises `NoSuchKey` if it is gone."""
+        stored = await self._store.get(keys.segment(segment.name))
+        return unpack_segment(keys, segment, stored.body)
+
+    async def segment_keys(self, keys: StreamKeys, segment: Segment) -> frozenset[str]:
+        """Return the idempotency keys in a segment; it never changes, so they are remembered."""
+        name = keys.segment(segment.name)
+        known = self._segment_keys.get(name)
+        if known is None:
+            known = frozenset(keys_of(split_lines(await self.segment_lines(keys, segment))))
+            self._segment_keys[name] = known
+            if len(self._segment_keys) > _REMEMBERED_SEGMENTS:
+                self._segment_keys.popitem(last=False)
+        return known
+
+    async def read_head(self, keys: StreamKeys) -> Known[Head]:
+        """Read a head from the store, and remember it."""
+        try:
+            stored = await self._store.get(keys.head)
+        except NoSuchKey:
+            self._guesses.forget(keys.head)
+            return _ABSENT
+        known = Known(unpack_head(keys, stored.body), stored.etag)
+        self._guesses.put(keys.head, known)
+        return known
+
+    def _place(self, session_id: str, stream: str) -> Workplace:
+        return Workplace(self._store, self._runtime, StreamKeys.of(session_id, stream))
+
+    async def _live(self, session_id: str, stream: str, terms: Terms) -> Head:
+        known = await self.read_head(StreamKeys.of(session_id, stream))
+        terms.check(session_id, known.state)
+        live = living(known.state)
+        if live is None:
+            raise SessionNotFound(f"session {session_id!r}: not found")
+        return live
+
+    async def _sealed(self, keys: StreamKeys, segment: Segment) -> list[Record]:
+        lines = await self.segment_lines(keys, segment)
+        return decode_records(keys.segment(segment.name), segment.first, lines)
+
+    async def _keys_of(self, session_id: str) -> AsyncIterator[str]:
+        prefix = session_prefix(session_id)
+        after: str | None = None
+        while True:
+            page = await self._store.list_page(prefix, after=after)
+            for listed in page.objects:
+                yield listed.key
+            if page.next_after is None:
+                return
+            after = page.next_after
+
+    async def _is_in(self, session_id: str, commit_id: str, head: Head | None, stream: str) -> bool:
+        if head is None or commit_id in head.commits:
+            return head is not None
+        if head.version <= len(head.commits):
+            return False
+        if living(head) is not None:
+            async for part in self.parts(session_id, Terms(), stream=stream):
+                if any(record.commit == commit_id for record in part):
+                    return True
+        raise OutcomeUnknown(
+            f"session {session_id!r}: too many commits followed {commit_id} for its history to tell",
+            session_id=session_id,
+            commit_id=commit_id,
+        )
+
+
+class _Cell:
+    """A head, as the commit protocol sees it."""
+
+    def __init__(self, streams: Streams, keys: StreamKeys) -> None:
+        self._streams = streams
+        self._keys = keys
+        self.key = keys.head
+        self.session_id = keys.session_id
+
+    async def read(self) -> Known[Head]:
+        return await self._streams.read_head(self._keys)
+
+
+class _Segments:
+    """The sealed segments of one stream, as a draft sees them."""
+
+    def __init__(self, streams: Streams, keys: StreamKeys) -> None:
+        self._streams = streams
+        self._keys = keys
+
+    async def lines(self, segment: Segment) -> bytes:
+        return await self._streams.segment_lines(self._keys, segment)
+
+    async def keys(self, segment: Segment) -> frozenset[str]:
+        return await self._streams.segment_keys(self._keys, segment)
+
+
+def _committed(session_id: str, change: StreamChange, landed: Landed[Head]) -> Committed:
+    head = landed.known.state if landed.proposal is None else landed.proposal.state
+    if head is None:
+        raise AssertionError("a commit without a proposal leaves the head that it found")
+    outcome = change.outcome(landed)
+    return Committed(
+        head.info(session_id),
+        None if landed.proposal is None else change.commit_id,
+        outcome.appended,
+        tuple(outcome.removed),
+        outcome.cleared,
+    )
+
+
+def _refuse_gap(keys: StreamKeys, gone: NoSuchKey, before: Head | None, now: Head) -> None:
+    """Raise `CorruptObject` if a segment is missing from a head that has not changed since it was missed first."""
+    if before is not None and before.commits == now.commits:
+        raise CorruptObject(f"{keys.head}: names {gone.key}, which is missing") from None
+
+
+def _replaced(session_id: str) -> Conflict:
+    return Conflict(f"session {session_id!r}: was replaced while it was being read; read it again")

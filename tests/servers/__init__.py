@@ -1,0 +1,29 @@
+"""S3 servers on loopback for the tests and benchmarks, and a proxy that makes them misbehave.
+
+`MotoServer` runs in threads of the test process, `MinistackServer` in a process of its own; `FaultProxy`
+stands between an SDK and one of them. moto's server and the proxy count what passes (`Traffic`).
+"""
+
+from .fault_proxy import Fault, FaultProxy, Hold, answer, cut_body, hold, in_order, lose_answer, lose_request
+from .http_server import Reply, Request
+from .ministack_server import MinistackServer
+from .moto_server import MotoServer
+from .traffic import Exchange, Traffic
+
+__all__ = [
+    "Exchange",
+    "Fault",
+    "FaultProxy",
+    "Hold",
+    "MinistackServer",
+    "MotoServer",
+    "Reply",
+    "Request",
+    "Traffic",
+    "answer",
+    "cut_body",
+    "hold",
+    "in_order",
+    "lose_answer",
+    "lose_request",
+]
