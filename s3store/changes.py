@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .errors import InvalidOption, InvalidRecord, TooLarge
-from .jsontext import EncodedMessage, encode_message
+from .errors import InvalidOption
+from .jsontext import EncodedMessage, encode_message, encode_messages
 from .model import Metadata
 
 if TYPE_CHECKING:
@@ -107,10 +107,4 @@ def _encode(messages: Iterable[object], keys: Iterable[str | None] | None) -> li
     each_key = [None] * len(messages) if keys is None else list(keys)
     if len(each_key) != len(messages):
         raise InvalidOption(f"{len(each_key)} keys were given for {len(messages)} messages")
-    encoded = []
-    for place, (message, key) in enumerate(zip(messages, each_key, strict=True)):
-        try:
-            encoded.append(encode_message(message, key=key))
-        except (InvalidRecord, TooLarge) as error:
-            raise type(error)(f"message {place}: {error}") from None
-    return encoded
+    return encode_messages(messages, each_key)

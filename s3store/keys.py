@@ -26,6 +26,7 @@ TRANSCRIPT = "transcript"
 
 _LONGEST_ENCODED_ID = 200
 _SUFFIX = ".jsonl.zst"
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
 
 
@@ -37,9 +38,10 @@ def encode_id(session_id: str) -> str:
     raw = _utf8(session_id)
     if not raw:
         return "~"
-    encoded = quote(raw, safe="").replace("~", "%7E")
+    # Small hex digits: a directory archive has to escape capitals, for file systems that fold case.
+    encoded = _ESCAPE.sub(lambda found: found[0].lower(), quote(raw, safe="").replace("~", "%7e"))
     if encoded in {".", ".."}:
-        return encoded.replace(".", "%2E")
+        return encoded.replace(".", "%2e")
     if len(encoded) > _LONGEST_ENCODED_ID:
         return "~" + hashlib.sha256(raw).hexdigest()
     return encoded

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .errors import InvalidOption, InvalidRecord
+from .errors import CorruptObject, InvalidOption, InvalidRecord
 from .jsontext import JsonValue, check_json
 from .times import format_time, parse_time
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 _LARGEST_HEADER_INTEGER = 2**64 - 1
 _SMALLEST_HEADER_INTEGER = -(2**63)
+
+
+RecordFields: TypeAlias = dict[str, JsonValue]
+"""A record as it stands in its line; see `docs/format.md`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,15 @@ class Record:
     """The id of the commit that stored it."""
     key: str | None = None
     """The caller's idempotency key, where one was given."""
+
+    @classmethod
+    def from_fields(cls, fields: RecordFields) -> Record:
+        """Return a parsed line as a record. Raises `CorruptObject` if it is none."""
+        try:
+            at = parse_time(fields["at"])
+            return cls(fields["seq"], fields["message"], at, fields["commit"], fields.get("key"))
+        except (ValueError, TypeError, LookupError):
+            raise CorruptObject("a record lacks its number, its message, its time or its commit") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +136,23 @@ class SessionInfo:
     metadata: Metadata
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Transcript:
     """A session with all its records, as they were at one moment."""
 
     info: SessionInfo
-    records: tuple[Record, ...]
+    lines: tuple[RecordFields, ...]
+    """The records as they stand in the archive; `messages` and `records` are the comfortable views."""
 
     @property
     def messages(self) -> list[JsonValue]:
         """The messages alone, in order. The list is the caller's own."""
-        return [record.message for record in self.records]
+        return [line["message"] for line in self.lines]
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """The records, in order. Made when first asked for, since most callers want the messages alone."""
+        return tuple(Record.from_fields(line) for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)

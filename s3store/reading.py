@@ -475,8 +475,12 @@ def _shell_output(output: str) -> tuple[str, None, bool]:
             about = found.get("metadata")
             code = about.get("exit_code") if isinstance(about, dict) else 0
             return found["output"], None, code is not None and code != 0
-    return output, None, False
+    code = _EXIT_CODE.search(output, 0, _EXIT_CODE_WITHIN)
+    return output, None, code is not None and int(code[1]) != 0
 
+
+_EXIT_CODE = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d{1,9})$", re.MULTILINE)
+_EXIT_CODE_WITHIN = 300
 
 _CODEX_ITEMS: dict[str, _Reader] = {
     "message": _codex_message,

@@ -223,7 +223,8 @@ class AsyncSession:
     """A handle on one session of an `AsyncSessionStore`.
 
     It belongs to the session that it meets first: once that is deleted, every call raises `SessionDeleted`, also when
-    somebody has created another session of the same id since. The methods are those of `AsyncSessionStore` without the id.
+    somebody has created another session of the same id since. The methods are those of `AsyncSessionStore`, without the
+    id.
     """
 
     def __init__(self, core: SessionCore) -> None:

@@ -143,7 +143,7 @@ def _exactly(line: bytes) -> JsonValue:
     if isinstance(message, dict) and MARK in message:
         raise _InexactError(f'has the name "{MARK}", which marks messages of the importer')
     # Counting brackets is far cheaper than walking the value, and nearly every line has few.
-    if line.count(b"[") + line.count(b"{") > MAX_DEPTH:
+    if line.count(b"[") + line.count(b"{") >= MAX_DEPTH:
         try:
             check_json(message)
         except InvalidRecord:

@@ -16,7 +16,7 @@ from ..model import Metadata
 from ..reading import TimeSpan, Titles
 from .base import Description, SourceSession, header_text, header_texts, plain_name
 from .documents import Origin, elements, is_array, load, session_of, session_of_list
-from .lines import FileLines, lenient, parse_line
+from .lines import FileLines, lenient, parse_line, raw_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,7 +56,8 @@ def has_lines(path: Path) -> bool:
         return True
     lines = iter(FileLines.of(path))
     first, second = next(lines, b""), next(lines, b"")
-    return bool(second.strip()) and isinstance(parse_line(first)[0], dict) and parse_line(first)[1] is None
+    value = lenient(parse_line(first.rstrip(b"\r\n"))[0])
+    return bool(second.strip()) and isinstance(value, dict) and raw_line(value) is None
 
 
 def _read_lines(path: Path) -> Iterator[SourceSession]:

@@ -90,7 +90,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Append:
+class Grow:
     """The source grew: the messages from the number `first` on are new.
 
     With `replaces_last`, the message with the number `first` takes the place of the last one in the archive,
@@ -131,7 +131,7 @@ class Clash:
     other_source: str
 
 
-Plan: TypeAlias = Skip | Append | Rewrite | Clash
+Plan: TypeAlias = Skip | Grow | Rewrite | Clash
 
 
 def plan(session: SourceSession, stored: ImportState | None) -> Plan:
@@ -147,10 +147,10 @@ def plan(session: SourceSession, stored: ImportState | None) -> Plan:
         return Skip(stored)
     if stored.format == session.format and seen.starts_as(stored, session):
         if stored.tail is not None and stored.tail.sha256 != seen.next_sha256:
-            return Append(session, stored.records - 1, replaces_last=True, state=state)
+            return Grow(session, stored.records - 1, replaces_last=True, state=state)
         if state.records == stored.records:
             return Skip(stored)
-        return Append(session, stored.records, replaces_last=False, state=state)
+        return Grow(session, stored.records, replaces_last=False, state=state)
     if (stored.format, stored.source) != (state.format, state.source):
         return Clash(session, stored.source)
     return Rewrite(session, is_new=False, state=state)

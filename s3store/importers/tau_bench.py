@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FORMAT = "tau-bench"
 """The name of this format."""
 
+_LARGEST_NUMBER = 2**53
+
 
 def recognises(run: JsonValue) -> bool:
     """Tell whether a JSON value is a run of τ-bench."""
@@ -55,8 +57,13 @@ def _describe(run: JsonValue, messages: Iterable[JsonValue]) -> Description:
     titles = Titles()
     for message in messages:
         titles.add(message)
-    attributes = {}
-    if isinstance(run, dict):
-        found = {"task_id": run.get("task_id"), "trial": run.get("trial"), "reward": run.get("reward")}
-        attributes = {name: str(value)[:100] for name, value in found.items() if isinstance(value, int | float | str)}
+    found = run if isinstance(run, dict) else {}
+    attributes = {name: found[name] for name in ("task_id", "trial", "reward") if _is_short(found.get(name))}
     return Description(Metadata(name=titles.best(), agent=FORMAT, attributes=attributes))
+
+
+def _is_short(value: JsonValue) -> bool:
+    """Tell whether a value is a number or a text that metadata takes as it is."""
+    if isinstance(value, str):
+        return _is_name(value)
+    return isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER

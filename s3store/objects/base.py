@@ -66,7 +66,7 @@ def _utf8(text: str, what: str) -> bytes:
         raise InvalidOption(f"{what} must be writable as UTF-8: it holds a lone surrogate") from None
 
 
-class ObjectAnswer(Exception):  # noqa: N818 - these are answers, not faults
+class ObjectAnswer(Exception):
     """A store's answer other than success. The core acts on it, or turns it into an error of its own."""
 
     def __init__(self, key: str) -> None:

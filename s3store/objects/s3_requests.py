@@ -70,8 +70,9 @@ class S3Requests:
     def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
         self.bucket = _checked_bucket(bucket)
         self.prefix = _checked_prefix(prefix)
-        owner = options.expected_bucket_owner
-        self._bucket = {"Bucket": bucket} | ({} if owner is None else {"ExpectedBucketOwner": owner})
+        self._bucket: dict[str, object] = {"Bucket": bucket}
+        if options.expected_bucket_owner is not None:
+            self._bucket["ExpectedBucketOwner"] = options.expected_bucket_owner
         self._anywhere: dict[str, object] = self._bucket | (
             {"RequestPayer": "requester"} if options.request_payer else {}
         )

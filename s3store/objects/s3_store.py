@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
+from datetime import UTC
 from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from ..errors import AccessDenied, CorruptObject, StoreNotCapable, StoreUnavailable
@@ -187,7 +188,8 @@ class S3Store(ABC):
         return etag
 
     def _listed(self, entry: _Listed) -> ListedObject:
-        return ListedObject(entry["Key"].removeprefix(self._requests.prefix), entry["Size"], entry["LastModified"])
+        key = entry["Key"].removeprefix(self._requests.prefix)
+        return ListedObject(key, entry["Size"], entry["LastModified"].astimezone(UTC))
 
     @contextmanager
     def _translated(self, request: S3Request) -> Iterator[None]:
@@ -200,7 +202,7 @@ class S3Store(ABC):
             raise meaning from error
 
 
-class _Changed(Exception):  # noqa: N818 - an answer, not a fault
+class _Changed(Exception):
     """The object grew between two looks at it; look again."""
 
 

@@ -7,7 +7,7 @@ does not take it apart.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
@@ -16,7 +16,7 @@ from ..model import Metadata
 from ..times import format_time
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
-from .records import Stamp, decode_records, encode_lines, keys_of, message_of, split_lines
+from .records import Stamp, decode_records, encode_lines, holds_message, keys_of, split_lines
 from .segments import Segment, content_digest, content_of_lines
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Draft:
 
     def _keep_unchanged(self, messages: Sequence[EncodedMessage]) -> int:
         """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
-        tail = self._all_tail_lines()
+        tail, whole = self._all_tail_lines(), self._kept + b"".join(self._lines)
         self._kept, self._kept_count, self._lines = b"", 0, []
         same = 0
         for place, segment in enumerate(self.segments):
@@ -188,10 +188,11 @@ class Draft:
             same += segment.count
         kept = 0
         for line, message in zip(tail, messages[same:], strict=False):
-            if message_of(line) != message.json:
+            if not holds_message(line, message.json):
                 break
             kept += 1
-        self._kept = b"".join(line + b"\n" for line in tail[:kept])
+        # A save that only adds keeps the very bytes, so that a full tail can be sealed as it is.
+        self._kept = whole if kept == len(tail) else b"".join(line + b"\n" for line in tail[:kept])
         self._kept_count = kept
         return same + kept
 
@@ -201,7 +202,7 @@ class Draft:
             return
         old = taken[0]
         stamp = Stamp(self._stamp.commit, format_time(old.at))
-        self._lines += encode_lines(old.seq, stamp, [replace(message, key=old.key)])
+        self._lines += encode_lines(old.seq, stamp, [message._replace(key=old.key)])
         if old.key is not None:
             self.tail_keys.add(digest(old.key))
         self._forget_keys()
@@ -222,7 +223,7 @@ class Draft:
             self._kept_count -= 1
         self._forget_keys()
         self.touched = True
-        return decode_records(self._keys.head, seq, line)
+        return decode_records(self._keys.head, seq, 1, line)
 
     async def _unseal(self) -> None:
         """Make the last segment the tail again."""

@@ -139,21 +139,22 @@ def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
         head = _read(header, unpacked.lines, unpacked.frame, size)
     except (ValueError, TypeError, LookupError, AttributeError):
         raise CorruptObject(f"{keys.head}: a field of the header is missing or of the wrong kind") from None
-    _check_counts(keys.head, head, header["count"])
+    _check_counts(keys.head, head)
     return head
 
 
 def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -> Head:
     deleted = header.get("deleted")
+    segments = tuple(Segment.from_json(found) for found in header["segments"])
     return Head(
         incarnation=header["incarnation"],
         version=int(header["version"]),
         commits=tuple(header["commits"]),
         fence=int(header["fence"]),
-        segments=tuple(Segment.from_json(found) for found in header["segments"]),
+        segments=segments,
         tail=lines,
         tail_frame=frame,
-        tail_count=lines.count(b"\n"),
+        tail_count=int(header["count"]) - sum(segment.count for segment in segments),
         tail_keys=read_digests(header.get("tail_keys", "")),
         created_at=parse_time(header["created_at"]),
         updated_at=parse_time(header["updated_at"]),
@@ -165,11 +166,12 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
     )
 
 
-def _check_counts(key: str, head: Head, count: JsonValue) -> None:
+def _check_counts(key: str, head: Head) -> None:
+    """Refuse what would make sense nowhere; that the lines are the records due is checked when they are read."""
     expected = 0
     for segment in head.segments:
         if segment.first != expected or segment.count <= 0:
             raise CorruptObject(f"{key}: its segments leave a gap or overlap")
         expected += segment.count
-    if expected + head.tail_count != count or (head.tail and not head.tail.endswith(b"\n")):
+    if head.tail_count < 0 or bool(head.tail_count) != bool(head.tail):
         raise CorruptObject(f"{key}: does not hold the number of records that it names")

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from ..errors import CorruptObject
-from ..jsontext import EncodedMessage, JsonValue, loads_exactly
-from ..model import Record
-from ..times import parse_time
+from ..jsontext import EncodedMessage, loads_exactly
+from ..model import Record, RecordFields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,25 +57,35 @@ def encode_lines(first: int, stamp: Stamp, messages: Iterable[EncodedMessage]) -
     ]
 
 
-def decode_records(key: str, first: int, lines: bytes) -> list[Record]:
-    """Read lines back. Raises `CorruptObject`, naming the object's `key`, unless each is the record due there."""
+def decode_lines(key: str, first: int, count: int, lines: bytes) -> list[RecordFields]:
+    """Read lines back. Raises `CorruptObject`, naming the object's `key`, unless they are the `count` records due."""
     try:
-        return [_record(seq, line) for seq, line in enumerate(split_lines(lines), first)]
+        fields = _parse(lines)
+        places = [each["seq"] for each in fields if "message" in each]
     except (ValueError, TypeError, LookupError, RecursionError):
-        raise CorruptObject(f"{key}: holds a line that is not the record due there") from None
+        places = None
+    if places != list(range(first, first + count)):
+        raise CorruptObject(f"{key}: does not hold the records that are due there")
+    return fields
 
 
-def decode_messages(key: str, lines: bytes) -> list[JsonValue]:
-    """Read only the messages of lines, which is quicker than reading whole records."""
-    try:
-        return [_parse(line)["message"] for line in split_lines(lines)]
-    except (ValueError, TypeError, LookupError, RecursionError):
-        raise CorruptObject(f"{key}: holds a line that is no record") from None
+def decode_records(key: str, first: int, count: int, lines: bytes) -> list[Record]:
+    """Read lines back as records. Raises as `decode_lines`."""
+    return [Record.from_fields(fields) for fields in decode_lines(key, first, count, lines)]
 
 
 def split_lines(lines: bytes) -> list[bytes]:
     """Take lines apart; the line ends are dropped. JSON holds no line end of its own."""
     return lines[:-1].split(b"\n") if lines else []
+
+
+def holds_message(line: bytes, message: bytes) -> bool:
+    """Tell whether a line's message is this very text.
+
+    The name in front of it cannot be part of another message: inside a text its quotes would be escaped, and inside an
+    object a closing brace would follow.
+    """
+    return line.endswith(b'"message":%s}' % message)
 
 
 def message_of(line: bytes) -> bytes | None:
@@ -97,12 +106,12 @@ def keys_of(lines: Iterable[bytes]) -> Iterator[str]:
             yield orjson.loads(match["key"])
 
 
-def _record(seq: int, line: bytes) -> Record:
-    fields = _parse(line)
-    if fields["seq"] != seq:
-        raise ValueError
-    return Record(seq, fields["message"], parse_time(fields["at"]), fields["commit"], fields.get("key"))
-
-
-def _parse(line: bytes) -> JsonValue:
-    return loads_exactly(line) if line.startswith(_WIDE) else orjson.loads(line)
+def _parse(lines: bytes) -> list[RecordFields]:
+    """Parse all lines at once, which is a third faster; one by one where that would not be exact."""
+    try:
+        found: list[RecordFields] = orjson.loads(b"[%s]" % lines[:-1].replace(b"\n", b","))
+        if not any("wide" in fields for fields in found):
+            return found
+    except orjson.JSONDecodeError:
+        pass  # a lone surrogate, or damage: the exact reader tells
+    return [loads_exactly(line) if line.startswith(_WIDE) else orjson.loads(line) for line in split_lines(lines)]

@@ -12,26 +12,27 @@ What is said of order here is said of safety:
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..changes import Touch
 from ..errors import Conflict, CorruptObject, Decide, OutcomeUnknown, SessionNotFound
 from ..keys import TRANSCRIPT, StreamKeys, session_prefix
-from ..model import Committed, SessionInfo, Transcript
+from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey
 from .change import Deletion, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
-from .records import decode_records, keys_of, split_lines
+from .records import decode_lines, keys_of, split_lines
 from .segments import unpack_segment
 from .terms import Terms, living
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from ..changes import Change
-    from ..model import Record
+    from ..model import RecordFields
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from .segments import Segment
@@ -130,20 +131,13 @@ class Streams:
 
     async def load(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> Transcript:
         """Read a whole transcript: the head, then its segments side by side."""
-        keys = StreamKeys.of(session_id, stream)
-        gap: Head | None = None
-        for _ in range(_RESTARTS):
-            head = await self._live(session_id, stream, terms)
-            try:
-                sealed = await self._runtime.gather([self._sealed(keys, segment) for segment in head.segments])
-            except NoSuchKey as gone:
-                _refuse_gap(keys, gone, gap, head)
-                gap = head
-                continue
-            tail = decode_records(keys.head, head.sealed, head.tail)
-            records = [record for part in sealed for record in part] + tail
-            return Transcript(head.info(session_id), tuple(records))
-        raise _replaced(session_id)
+        head, lines = await self._read(session_id, stream, terms, lambda _: 0)
+        return Transcript(head.info(session_id), tuple(lines))
+
+    async def last(self, session_id: str, number: int, terms: Terms, *, stream: str = TRANSCRIPT) -> list[Record]:
+        """Read the last records only, the oldest of them first: the head, and the segments that it takes."""
+        _, lines = await self._read(session_id, stream, terms, lambda head: max(0, head.count - number))
+        return [Record.from_fields(line) for line in lines]
 
     async def parts(
         self, session_id: str, terms: Terms, *, start: int = 0, stream: str = TRANSCRIPT
@@ -154,38 +148,16 @@ class Streams:
         """
         keys = StreamKeys.of(session_id, stream)
         head = await self._live(session_id, stream, terms)
-        wanted = [segment for segment in head.segments if segment.first + segment.count > start]
+        wanted = _segments_from(head, start)
         for at in range(0, len(wanted), _READ_AHEAD):
             try:
-                window = await self._runtime.gather(
-                    [self._sealed(keys, segment) for segment in wanted[at : at + _READ_AHEAD]]
-                )
+                window = await self._sealed(keys, wanted[at : at + _READ_AHEAD], start)
             except NoSuchKey as gone:
                 _refuse_gap(keys, gone, head, await self._live(session_id, stream, terms))
                 raise _replaced(session_id) from None
             for part in window:
-                yield part[max(0, start - part[0].seq) :]
-        yield decode_records(keys.head, head.sealed, head.tail)[max(0, start - head.sealed) :]
-
-    async def last(self, session_id: str, number: int, terms: Terms, *, stream: str = TRANSCRIPT) -> list[Record]:
-        """Read the last records only, the oldest of them first: the head, and the segments that it takes."""
-        keys = StreamKeys.of(session_id, stream)
-        gap: Head | None = None
-        for _ in range(_RESTARTS):
-            head = await self._live(session_id, stream, terms)
-            first = max(0, head.count - number)
-            wanted = [segment for segment in head.segments if segment.first + segment.count > first]
-            try:
-                sealed = await self._runtime.gather([self._sealed(keys, segment) for segment in wanted])
-            except NoSuchKey as gone:
-                _refuse_gap(keys, gone, gap, head)
-                gap = head
-                continue
-            lines = split_lines(head.tail)[max(0, first - head.sealed) :]
-            tail = decode_records(keys.head, head.count - len(lines), b"".join(line + b"\n" for line in lines))
-            records = [record for part in sealed for record in part if record.seq >= first]
-            return records + tail
-        raise _replaced(session_id)
+                yield [Record.from_fields(line) for line in part]
+        yield [Record.from_fields(line) for line in _tail_from(keys, head, start)]
 
     async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
         """Return the lines of a segment. Raises `NoSuchKey` if it is gone."""
@@ -225,9 +197,33 @@ class Streams:
             raise SessionNotFound(f"session {session_id!r}: not found")
         return live
 
-    async def _sealed(self, keys: StreamKeys, segment: Segment) -> list[Record]:
-        lines = await self.segment_lines(keys, segment)
-        return decode_records(keys.segment(segment.name), segment.first, lines)
+    async def _read(
+        self, session_id: str, stream: str, terms: Terms, first_of: Callable[[Head], int]
+    ) -> tuple[Head, list[RecordFields]]:
+        """Read a head, and from the first record that is wanted of it on; again if it was replaced meanwhile."""
+        keys = StreamKeys.of(session_id, stream)
+        gap: Head | None = None
+        for _ in range(_RESTARTS):
+            head = await self._live(session_id, stream, terms)
+            first = first_of(head)
+            try:
+                sealed = await self._sealed(keys, _segments_from(head, first), first)
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, gap, head)
+                gap = head
+                continue
+            return head, list(chain(*sealed, _tail_from(keys, head, first)))
+        raise _replaced(session_id)
+
+    async def _sealed(self, keys: StreamKeys, segments: Sequence[Segment], first: int) -> list[list[RecordFields]]:
+        """Read segments side by side; of each, the records from the number `first` on."""
+
+        async def read(segment: Segment) -> list[RecordFields]:
+            lines = await self.segment_lines(keys, segment)
+            fields = decode_lines(keys.segment(segment.name), segment.first, segment.count, lines)
+            return fields[max(0, first - segment.first) :]
+
+        return await self._runtime.gather([read(segment) for segment in segments])
 
     async def _keys_of(self, session_id: str) -> AsyncIterator[str]:
         prefix = session_prefix(session_id)
@@ -295,6 +291,20 @@ def _committed(session_id: str, change: StreamChange, landed: Landed[Head]) -> C
         tuple(outcome.removed),
         outcome.cleared,
     )
+
+
+def _segments_from(head: Head, first: int) -> list[Segment]:
+    """Return the segments that hold records from the number `first` on."""
+    return [segment for segment in head.segments if segment.first + segment.count > first]
+
+
+def _tail_from(keys: StreamKeys, head: Head, first: int) -> list[RecordFields]:
+    """Read the open tail from the record numbered `first` on, and no more of it than that."""
+    skipped = min(max(0, first - head.sealed), head.tail_count)
+    lines = head.tail
+    if skipped:
+        lines = b"".join(line + b"\n" for line in split_lines(lines)[skipped:])
+    return decode_lines(keys.head, head.sealed + skipped, head.tail_count - skipped, lines)
 
 
 def _refuse_gap(keys: StreamKeys, gone: NoSuchKey, before: Head | None, now: Head) -> None:

@@ -151,6 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
 
+    def handle_expect_100(self) -> bool:
+        super().handle_expect_100()
+        self.wfile.flush()  # the client sends no body before it has seen this
+        return True
+
     def log_message(self, *args: object) -> None:
         pass
 

@@ -1,0 +1,70 @@
+# The two commands of the README do all the set-up: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+VENV_ASYNC := .venv-async
+PIP := pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-blocking test-async soak lint types format build check clean
+
+demo: $(VENV)/.installed
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
+
+test: test-blocking test-async
+
+# The newest boto3, alone: everything but what needs aioboto3.
+test-blocking: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+# aioboto3 with the old boto3 that it pins: what talks to S3, on both faces.
+test-async: $(VENV_ASYNC)/.installed-for-tests
+	$(VENV_ASYNC)/bin/python -m pytest -m "s3 or aioboto3" $(ARGS)
+
+# Simulated histories for as long as you say: make soak SECONDS=3600
+SECONDS ?= 600
+soak: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m s3store.testing.soak --seconds $(SECONDS)
+
+lint: $(VENV)/.installed-for-lint
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/.installed-for-lint
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.installed-for-lint
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# The wheel, installed and used in a fresh environment.
+build: $(VENV)/.installed-for-lint
+	rm -rf dist build/fresh
+	$(VENV)/bin/python -m build --wheel
+	$(PYTHON) -m venv build/fresh
+	build/fresh/bin/$(PIP) dist/*.whl
+	cd build/fresh && bin/python -c "import s3store; s3store.SessionStore('memory://').append('it', 'works'); print('s3store', s3store.__version__)"
+	build/fresh/bin/s3store --version
+
+check: test lint types build
+
+clean:
+	rm -rf $(VENV) $(VENV_ASYNC) build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
+	$(VENV)/bin/$(PIP) --editable .
+	touch $@
+
+$(VENV)/.installed-for-tests: $(VENV)/.installed
+	$(VENV)/bin/$(PIP) --editable '.[test]'
+	touch $@
+
+$(VENV)/.installed-for-lint: $(VENV)/.installed-for-tests
+	$(VENV)/bin/$(PIP) --editable '.[test,lint]'
+	touch $@
+
+$(VENV_ASYNC)/.installed-for-tests: pyproject.toml
+	$(PYTHON) -m venv $(VENV_ASYNC)
+	$(VENV_ASYNC)/bin/$(PIP) --editable '.[async,test]'
+	touch $@

@@ -1,0 +1,58 @@
+"""Fixtures for tests of the public faces. A test module asks for them by `pytest_plugins`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from s3store.objects.directory import DirectoryStore
+from s3store.objects.memory import MemoryStore
+
+from .archives import Place, local_place, s3_place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+KINDS = (
+    "memory",
+    "memory-async",
+    "directory",
+    "directory-async",
+    "s3",
+    pytest.param("s3-async", marks=pytest.mark.aioboto3),
+)
+"""Every store with every face that it has."""
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """What a test opens, closed at its end in turn."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
+    """An archive of each kind."""
+    kind, _, face = request.param.partition("-")
+    if kind == "s3":
+        if face:
+            pytest.importorskip("aioboto3", reason="needs the async extra")
+        bucket_name: Callable[[], str] = request.getfixturevalue("bucket_name")
+        server = request.getfixturevalue("moto")
+        return s3_place(server, server.make_bucket(bucket_name()), closing, asynchronous=bool(face))
+    if kind == "directory":
+        root = tmp_path / "archive"
+        return local_place(DirectoryStore(root), f"file://{root}", closing, asynchronous=bool(face))
+    objects = MemoryStore()
+    return local_place(objects, objects, closing, asynchronous=bool(face))
+
+
+@pytest.fixture
+def memory(closing: ExitStack) -> Place:
+    """An archive in memory, with the blocking face."""
+    objects = MemoryStore()
+    return local_place(objects, objects, closing, asynchronous=False)

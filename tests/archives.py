@@ -1,0 +1,157 @@
+"""Archives for tests of the public faces: one place in each kind of store, opened by as many clients as a test likes.
+
+Tests are written once, against `SessionStore`. `InStep` lets an `AsyncSessionStore` take its place: it runs each
+coroutine to its end; that both faces have the same signatures is a test of its own (`test_faces`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, cast
+
+from s3store import AsyncSession, AsyncSessionStore, CommitPolicy, S3Options, SessionStore
+from s3store.objects.memory import MemoryStore
+from s3store.objects.s3_blocking import S3BlockingStore
+from s3store.runtime import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import ExitStack
+
+    from s3store.objects.base import ObjectStore
+
+    from .servers import MotoServer
+
+QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
+"""Gives up soon, and hardly pauses."""
+
+
+class InStep:
+    """An `AsyncSessionStore` or `AsyncSession` whose calls block: its coroutines are finished on one event loop."""
+
+    def __init__(self, inner: AsyncSessionStore | AsyncSession, runner: asyncio.Runner) -> None:
+        self._inner = inner
+        self._runner = runner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not inspect.ismethod(found):
+            return found
+        return lambda *args, **kwargs: self._finish(found(*args, **kwargs))
+
+    def _finish(self, result: Any) -> Any:
+        if inspect.iscoroutine(result):
+            return self._runner.run(result)
+        if isinstance(result, AsyncIterator):
+            return self._each(result)
+        if isinstance(result, AsyncSession):
+            return InStep(result, self._runner)
+        return result
+
+    def _each(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+        done = object()
+
+        async def step() -> Any:
+            return await anext(items, done)
+
+        while (item := self._runner.run(step())) is not done:
+            yield item
+
+
+def in_step(store: AsyncSessionStore, runner: asyncio.Runner) -> SessionStore:
+    """Return the store in the shape of a `SessionStore`."""
+    return cast("SessionStore", InStep(store, runner))
+
+
+class Place:
+    """Where an archive is kept, seen from the side: what it holds as objects, and clients on it."""
+
+    def __init__(self, objects: ObjectStore, new_client: Callable[[], SessionStore], closing: ExitStack) -> None:
+        self.objects = objects
+        self._new_client = new_client
+        self._closing = closing
+
+    def open(self) -> SessionStore:
+        """Return a new client, which knows nothing of the others. It is closed at the end of the test."""
+        store = self._new_client()
+        self._closing.callback(store.close)
+        return store
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys of all objects that there are."""
+        return keys_of(self.objects, prefix)
+
+    def read(self, key: str) -> bytes:
+        return run(self.objects.get(key)).body
+
+    def write(self, key: str, body: bytes) -> None:
+        run(self.objects.put(key, body))
+
+    def remove(self, key: str) -> None:
+        run(self.objects.delete(key))
+
+
+def keys_of(objects: ObjectStore, prefix: str = "") -> list[str]:
+    """Return the keys of all objects in a blocking store."""
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        page = run(objects.list_page(prefix, after=after))
+        found += [listed.key for listed in page.objects]
+        if page.next_after is None:
+            return found
+        after = page.next_after
+
+
+def prepare(objects: ObjectStore) -> None:
+    """Make an archive in a store without the check of its compare-and-swap, which takes some 400 requests."""
+    model = MemoryStore()
+    with SessionStore(model) as store:
+        store.append("any", "message")
+    run(objects.put("archive.json", run(model.get("archive.json")).body))
+
+
+def s3_options(endpoint: str, **more: Any) -> S3Options:
+    """Return options for boto3 and a server on loopback."""
+    import boto3
+
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    return S3Options(session=session, endpoint_url=endpoint, addressing_style="path", **more)
+
+
+def async_s3_options(endpoint: str, **more: Any) -> S3Options:
+    """Return options for aioboto3 and a server on loopback."""
+    import aioboto3
+
+    session = aioboto3.Session("test", "test", region_name="us-east-1")
+    return S3Options(session=session, endpoint_url=endpoint, addressing_style="path", **more)
+
+
+def local_place(
+    objects: ObjectStore, location: str | ObjectStore, closing: ExitStack, *, asynchronous: bool
+) -> Place:
+    """Return an archive in memory or in a directory."""
+    closing.callback(lambda: run(objects.close()))
+    if not asynchronous:
+        return Place(objects, lambda: SessionStore(location, policy=QUICK), closing)
+    runner = closing.enter_context(asyncio.Runner())
+    return Place(objects, lambda: in_step(AsyncSessionStore(location, policy=QUICK), runner), closing)
+
+
+def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous: bool) -> Place:
+    """Return an archive under a prefix of a bucket."""
+    url = f"s3://{bucket}/agents"
+    options = s3_options(moto.url)
+    objects = S3BlockingStore(bucket, "agents", options)
+    closing.callback(lambda: run(objects.close()))
+    prepare(objects)
+    if not asynchronous:
+        return Place(objects, lambda: SessionStore(url, s3=options, policy=QUICK), closing)
+    runner = closing.enter_context(asyncio.Runner())
+    async_options = async_s3_options(moto.url)
+    return Place(
+        objects, lambda: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK), runner), closing
+    )
+

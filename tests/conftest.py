@@ -1,0 +1,55 @@
+"""Fixtures for all tests: S3 servers on loopback, and an SDK that knows nothing of the machine it runs on."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.servers import MinistackServer, MotoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+_BUCKETS = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sdk_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the SDKs away from the machine's own configuration, credentials and metadata service."""
+    nowhere: Path = tmp_path_factory.mktemp("aws") / "none"
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+            patch.delenv(name, raising=False)
+        patch.setenv("AWS_CONFIG_FILE", str(nowhere))
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere))
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_ACCESS_KEY_ID", "test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[MotoServer]:
+    """An S3 server by moto, one for the whole run: use a bucket of your own."""
+    pytest.importorskip("moto.server", reason="moto[server] is not installed")
+    with MotoServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[MinistackServer]:
+    """An S3 server by ministack, one for the whole run: use a bucket of your own."""
+    if MinistackServer.command() is None:
+        pytest.skip("ministack is not installed here, and S3STORE_TEST_MINISTACK names none")
+    with MinistackServer() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_name() -> Callable[[], str]:
+    """Make names of buckets that no test has used."""
+    return lambda: f"bucket-{next(_BUCKETS)}"
