@@ -10,6 +10,7 @@ import orjson
 from . import keys
 from .errors import CorruptObject, StoreNotCapable, StoreUnavailable, UnsupportedFormat
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
+from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
 from .streams.stream import Streams
 from .streams.terms import living
@@ -42,10 +43,16 @@ class ArchiveRecord:
 class Archive:
     """The core of both faces. It awaits nothing but the store and the runtime that it is given."""
 
-    def __init__(self, opened: Opened, runtime: Runtime, policy: CommitPolicy) -> None:
+    def __init__(
+        self,
+        opened: Opened,
+        runtime: Runtime,
+        policy: CommitPolicy,
+        sizes: Sizes = Sizes(),  # noqa: B008 - it is immutable
+    ) -> None:
         self.store: ObjectStore = opened.store
         self.runtime = runtime
-        self.streams = Streams(opened.store, runtime, policy)
+        self.streams = Streams(opened.store, runtime, policy, sizes)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()

@@ -35,7 +35,7 @@ class S3StoreError(Exception):
 
 
 class RetryLater(S3StoreError):
-    """The call was right and nothing was written; the same call may succeed later."""
+    """Nothing is wrong with the call; the same call may succeed later."""
 
 
 class StoreUnavailable(RetryLater):
@@ -115,7 +115,7 @@ class AccessDenied(CallAPerson):
 
 
 class BucketNotFound(CallAPerson):
-    """The bucket, or the directory's parent, does not exist."""
+    """The bucket, or the directory of the archive, is not there (any more)."""
 
 
 class CorruptObject(CallAPerson):

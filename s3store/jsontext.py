@@ -9,6 +9,7 @@ with the standard library too.
 from __future__ import annotations
 
 import json
+import re
 from itertools import repeat
 from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -28,6 +29,10 @@ MAX_DEPTH = 200
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message, in bytes of JSON."""
 
+MAX_KEY_BYTES = 1024
+"""The longest idempotency key, in bytes of UTF-8."""
+
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SCALARS = frozenset({str, int, bool, type(None)})
 _TEXT = frozenset({str})
 _ARRAYS = (list, tuple)
@@ -83,21 +88,28 @@ def loads_exactly(text: bytes | str) -> JsonValue:
 def check_json(value: object, *, max_depth: int = MAX_DEPTH) -> None:
     """Raise `InvalidRecord` unless JSON can hold the value and give it back equal."""
     level: list[object] = [value]
-    for _ in range(max_depth + 1):
-        inner: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                if not _TEXT.issuperset(map(type, item)):
-                    _check_names(item)
-                inner += item.values()
-            elif isinstance(item, _ARRAYS):
-                inner += item
-            else:
-                _check_scalar(item)
-        level = [item for item in inner if type(item) not in _SCALARS]
+    for _ in range(max_depth):
+        level = _inside(level)
         if not level:
             return
-    raise InvalidRecord(f"a message is nested deeper than {MAX_DEPTH} levels, or contains itself")
+    if any(isinstance(item, dict | list | tuple) for item in level):
+        raise InvalidRecord(f"a message is nested deeper than {MAX_DEPTH} levels, or contains itself")
+    _inside(level)
+
+
+def _inside(level: list[object]) -> list[object]:
+    """Check the values of one level, and return those one level deeper that are not surely right."""
+    inner: list[object] = []
+    for item in level:
+        if isinstance(item, dict):
+            if not _TEXT.issuperset(map(type, item)):
+                _check_names(item)
+            inner += item.values()
+        elif isinstance(item, _ARRAYS):
+            inner += item
+        else:
+            _check_scalar(item)
+    return [item for item in inner if type(item) not in _SCALARS]
 
 
 def _dumps_all(messages: Sequence[object]) -> list[bytes] | None:
@@ -130,7 +142,7 @@ def _check_scalar(item: object) -> None:
     if isinstance(item, float):
         if not isfinite(item):
             raise InvalidRecord("JSON cannot hold NaN or an infinity")
-    elif not isinstance(item, str | int):
+    elif not isinstance(item, str | int | None):
         raise InvalidRecord(f"JSON cannot hold a value of type {type(item).__name__}; convert it first")
 
 
@@ -140,17 +152,22 @@ def _check_key(key: str | None) -> None:
     if not isinstance(key, str):
         raise InvalidRecord(f"an idempotency key is text, not {type(key).__name__}")
     try:
-        key.encode()
+        size = len(key.encode())
     except UnicodeEncodeError:
         raise InvalidRecord("an idempotency key must not hold a lone surrogate") from None
+    if size > MAX_KEY_BYTES:
+        raise TooLarge(f"an idempotency key of {size} bytes is over the limit of {MAX_KEY_BYTES}")
 
 
 def _dumps_exactly(message: object) -> bytes:
     try:
-        return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii")
+        text = json.dumps(message, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
     except ValueError as error:
         # An integer of thousands of digits: Python itself refuses to write it as text.
         raise InvalidRecord("a message holds a number too long to be written") from error
+    if _SURROGATES.search(text):
+        raise InvalidRecord("a message holds two surrogates that JSON would give back as one character")
+    return _ESCAPED.sub(lambda found: b"\\u" + found[0], text.encode("utf-8", "surrogatepass"))
 
 
 def _refuse_constant(name: str) -> JsonValue:

@@ -129,9 +129,7 @@ def async_s3_options(endpoint: str, **more: Any) -> S3Options:
     return S3Options(session=session, endpoint_url=endpoint, addressing_style="path", **more)
 
 
-def local_place(
-    objects: ObjectStore, location: str | ObjectStore, closing: ExitStack, *, asynchronous: bool
-) -> Place:
+def local_place(objects: ObjectStore, location: str | ObjectStore, closing: ExitStack, *, asynchronous: bool) -> Place:
     """Return an archive in memory or in a directory."""
     closing.callback(lambda: run(objects.close()))
     if not asynchronous:
@@ -151,7 +149,4 @@ def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous:
         return Place(objects, lambda: SessionStore(url, s3=options, policy=QUICK), closing)
     runner = closing.enter_context(asyncio.Runner())
     async_options = async_s3_options(moto.url)
-    return Place(
-        objects, lambda: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK), runner), closing
-    )
-
+    return Place(objects, lambda: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK), runner), closing)

@@ -9,6 +9,7 @@ list taken out of its place, so that nothing of the file is lost and `rebuild` g
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def rebuild(messages: Sequence[JsonValue]) -> JsonValue:
     if not isinstance(last, dict) or last.get(MARK) != DOCUMENT:
         return [_original(message) for message in messages]
     document, at = _original(last.get(DOCUMENT)), last.get("at")
-    if not isinstance(document, dict) or at not in document:
+    if not isinstance(document, dict) or not isinstance(at, str):
         raise InvalidRecord("the last message is not the rest of a JSON text")
     return {**document, at: [_original(message) for message in messages[:-1]]}
 
@@ -119,22 +120,17 @@ def is_array(path: Path) -> bool:
         return file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
 
 
-class _exact:  # noqa: N801 - reads as a statement
-    """Turns what a decoder raises into `InvalidRecord` that names the file and no content."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, json.JSONDecodeError):
-            raise InvalidRecord(f"{self._path} is no JSON (line {error.lineno}, column {error.colno})") from None
-        if isinstance(error, RecursionError):
-            raise InvalidRecord(f"{self._path} is nested too deeply to be read") from None
-        if isinstance(error, ValueError):
-            raise InvalidRecord(f"{self._path} {str(error) or 'is no JSON'}; it cannot be kept exactly") from None
+@contextmanager
+def _exact(path: Path) -> Iterator[None]:
+    """Turn what a decoder raises into `InvalidRecord` that names the file and no content."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        raise InvalidRecord(f"{path} is no JSON (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise InvalidRecord(f"{path} is nested too deeply to be read") from None
+    except ValueError as error:
+        raise InvalidRecord(f"{path} {error}, so it cannot be kept exactly") from None
 
 
 def _text(path: Path) -> str:

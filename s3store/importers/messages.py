@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from ..errors import TooLarge
 from ..model import Metadata
 from ..reading import TimeSpan, Titles
 from .base import Description, SourceSession, header_text, header_texts, plain_name
@@ -54,8 +56,13 @@ def has_lines(path: Path) -> bool:
     """Tell whether a file is JSON lines and not one JSON text: by its suffix, or by its first two lines."""
     if path.suffix in _LINE_SUFFIXES:
         return True
+    if is_array(path):
+        return False
     lines = iter(FileLines.of(path))
-    first, second = next(lines, b""), next(lines, b"")
+    try:
+        first, second = next(lines, b""), next(lines, b"")
+    except TooLarge:
+        return False
     value = lenient(parse_line(first.rstrip(b"\r\n"))[0])
     return bool(second.strip()) and isinstance(value, dict) and raw_line(value) is None
 
@@ -72,13 +79,11 @@ def _read_lines(path: Path) -> Iterator[SourceSession]:
 
 def _read_array(path: Path) -> Iterator[SourceSession]:
     values = elements(path)
-    first = next(values, None)
-    if not is_conversation(first):
-        messages = [] if first is None else [first, *values]
-        yield session_of_list(Origin(_name(path), path, FORMAT), messages, _describe)
+    start = list(islice(values, 1))
+    if not any(map(is_conversation, start)):
+        yield session_of_list(Origin(_name(path), path, FORMAT), [*start, *values], _describe)
         return
-    yield _of_value(_numbered(path, 1), first)
-    for number, value in enumerate(values, 2):
+    for number, value in enumerate(chain(start, values), 1):
         yield _of_value(_numbered(path, number), value)
 
 

@@ -8,20 +8,20 @@ on disk: `sessions/ab/sess-1/transcript.jsonl.zst` is just that file.
 ===================================  ==================  ==================================================
 in the key                           on disk             why
 ===================================  ==================  ==================================================
-``a``-``z`` ``0``-``9`` ``-_.~``     the same
+``a``-``z`` ``0``-``9`` ``-_.~%``    the same
 ``A``-``Z``                          ``=a``-``=z``       some file systems fold case
-any other byte of UTF-8              ``%20``             some file systems change unicode; some bytes are
+any other byte of UTF-8              ``+20``             some file systems change unicode; some bytes are
                                                          not allowed in names
-``.`` at the start of a name         ``%2e``             no name is ``.`` or ``..``, and names that start
+``.`` at the start of a name         ``+2e``             no name is ``.`` or ``..``, and names that start
                                                          with a dot are left for the store's own files
-nothing (``a//b``, ``/a``, ``a/``)   ``%n``              a name cannot be empty
-an object whose name has no ending   ``name%o``          ``a`` and ``a/b`` may both be objects, so files
+nothing (``a//b``, ``/a``, ``a/``)   ``+n``              a name cannot be empty
+an object whose name has no ending   ``name+o``          ``a`` and ``a/b`` may both be objects, so files
 of `OBJECT_ENDINGS`                                      and folders never share a name
-a folder whose name has one          ``name%p``          the same
-over 200 characters, once encoded    ``first%m/rest``    a name on disk has at most 255 bytes
+a folder whose name has one          ``name+p``          the same
+over 200 characters, once encoded    ``first+m/rest``    a name on disk has at most 255 bytes
 ===================================  ==================  ==================================================
 
-Each row's form can be told from all others: behind a `%` stand two hex digits or one of the letters n, o, p
+Each row's form can be told from all others: behind a `+` stand two hex digits or one of the letters n, o, p
 and m. Hex digits are small, so that no name holds a capital letter.
 """
 
@@ -34,19 +34,19 @@ OBJECT_ENDINGS = (".json", ".zst", ".parquet")
 """A name that ends so is an object's unless it is marked; any other is a folder's unless it is marked."""
 
 _LONGEST = 200
-_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.~")
+_SAFE = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-_.~%")
 _UPPER = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-_EMPTY = "%n"
+_EMPTY = "+n"
 
 
 class Kind(enum.Enum):
     """What a name on disk stands for; the value is the mark at its end, where it needs one."""
 
-    OBJECT = "%o"
+    OBJECT = "+o"
     """The last component of a key; a file."""
-    FOLDER = "%p"
+    FOLDER = "+p"
     """A component with a slash behind it; a directory."""
-    PART = "%m"
+    PART = "+m"
     """The start of a long component that goes on inside; a directory."""
 
 
@@ -94,21 +94,21 @@ def _usual_kind(encoded: str) -> Kind:
 
 
 def _before_an_escape(encoded: str) -> int:
-    if encoded[_LONGEST - 1] in "%=":
+    if encoded[_LONGEST - 1] in "+=":
         return _LONGEST - 1
-    if encoded[_LONGEST - 2] == "%":
+    if encoded[_LONGEST - 2] == "+":
         return _LONGEST - 2
     return _LONGEST
 
 
 def _no_leading_dot(encoded: str) -> str:
-    return "%2e" + encoded[1:] if encoded.startswith(".") else encoded
+    return "+2e" + encoded[1:] if encoded.startswith(".") else encoded
 
 
 def _escaped(byte: int) -> str:
     if byte in _SAFE:
         return chr(byte)
-    return "=" + chr(byte).lower() if byte in _UPPER else f"%{byte:02x}"
+    return "=" + chr(byte).lower() if byte in _UPPER else f"+{byte:02x}"
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:
@@ -117,5 +117,5 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 
 _ESCAPES = {byte: _escaped(byte) for byte in range(256)}
-_ESCAPE = re.compile(rb"=[a-z]|%[0-9a-f]{2}")
-_NAME = re.compile(r"(?!\.)((?:[a-z0-9_.~-]|=[a-z]|%[0-9a-f]{2})+|%n)(%[omp])?")
+_ESCAPE = re.compile(rb"=[a-z]|\+[0-9a-f]{2}")
+_NAME = re.compile(r"(?!\.)((?:[a-z0-9_.~%-]|=[a-z]|\+[0-9a-f]{2})+|\+n)(\+[omp])?")

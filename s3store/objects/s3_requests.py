@@ -161,6 +161,8 @@ def _checked_prefix(prefix: str) -> str:
     if any(part in {"", ".", ".."} for part in parts):
         # HTTP libraries and servers take such parts away from a path, each in its own way.
         raise InvalidOption("prefix: must not start with `/`, and its parts must not be empty, `.` or `..`")
+    if any(character < " " or character == "\x7f" for character in prefix):
+        raise InvalidOption("prefix: must not hold control characters, which S3's answers in XML cannot name")
     whole = "/".join(parts) + "/"
     try:
         size = len(whole.encode())

@@ -14,7 +14,7 @@ from ..objects.base import ObjectAnswer
 from ..times import format_time
 from ..version import WRITER
 from .commit import Known, Landed, Proposal
-from .draft import Chunk, Draft, Outcome, SegmentReader, segment_of, within_key_budget
+from .draft import Chunk, Draft, Outcome, SegmentReader, Sizes, segment_of, within_key_budget
 from .frames import compress
 from .head import HISTORY, Head, pack_head
 from .records import Stamp
@@ -60,8 +60,11 @@ class Workplace:
 class StreamChange:
     """A caller's changes to one stream, on their way into its head."""
 
-    def __init__(self, place: Workplace, reader: SegmentReader, changes: Sequence[Change], terms: Terms) -> None:
+    def __init__(
+        self, place: Workplace, reader: SegmentReader, changes: Sequence[Change], terms: Terms, sizes: Sizes
+    ) -> None:
         self._place = place
+        self._sizes = sizes
         self._reader = reader
         self._changes = changes
         self._terms = terms
@@ -78,7 +81,7 @@ class StreamChange:
         self._terms.check(self._place.keys.session_id, head)
         live = living(head)
         now = self._place.time_after(head)
-        draft = Draft(self._place.keys, live, Stamp(self.commit_id, format_time(now)), self._reader)
+        draft = Draft(self._place.keys, live, Stamp(self.commit_id, format_time(now)), self._reader, self._sizes)
         await draft.apply(self._changes)
         if live is not None and not draft.touched:
             return None

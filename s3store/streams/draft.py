@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from .head import Head
 
 
-SEAL_BYTES = 256 * 1024
-"""A tail that takes this many bytes compressed is sealed by the next commit that adds to it."""
-CHUNK_BYTES = 8 * 1024 * 1024
-"""The most JSON that one object holds, unless a single record is larger: what a reader holds at a time."""
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How large the objects of a stream get, in bytes. The simulator seals every few records."""
+
+    seal: int = 256 * 1024
+    """A tail that takes this many bytes compressed is sealed by the next commit that adds to it."""
+    chunk: int = 8 * 1024 * 1024
+    """The most JSON that one object holds, unless a single record is larger: what a reader holds at a time."""
 
 
 class SegmentReader(Protocol):
@@ -67,11 +71,12 @@ class Outcome:
 class Draft:
     """A stream under change. `base` is what it grows from; None starts an empty one."""
 
-    def __init__(self, keys: StreamKeys, base: Head | None, stamp: Stamp, reader: SegmentReader) -> None:
+    def __init__(self, keys: StreamKeys, base: Head | None, stamp: Stamp, reader: SegmentReader, sizes: Sizes) -> None:
         self._keys = keys
         self._base = base
         self._stamp = stamp
         self._reader = reader
+        self._sizes = sizes
         self.segments: list[Segment] = [] if base is None else list(base.segments)
         self.metadata = Metadata() if base is None else base.metadata
         self.tail_keys: set[bytes] = set() if base is None else set(base.tail_keys)
@@ -126,10 +131,10 @@ class Draft:
             self._kept, self._kept_count = b"", 0
             self.tail_keys = {digest(key) for key in keys_of(self._lines)}
         lines = self._lines
-        if self._kept and len(self._kept) + sum(map(len, lines)) > CHUNK_BYTES:
+        if self._kept and len(self._kept) + sum(map(len, lines)) > self._sizes.chunk:
             lines = [line + b"\n" for line in split_lines(self._kept)] + lines
             self._kept, self._kept_count = b"", 0
-        groups = _grouped(lines)
+        groups = _grouped(lines, self._sizes.chunk)
         for group in groups[:-1]:
             chunks.append(Chunk(first, group, compress(b"".join(group))))
             first += len(group)
@@ -258,7 +263,8 @@ class Draft:
 
     def _kept_is_full(self) -> bool:
         return self._is_base_tail() and (
-            len(self._base_frame()) >= SEAL_BYTES or len(self._kept) + sum(map(len, self._lines)) > CHUNK_BYTES
+            len(self._base_frame()) >= self._sizes.seal
+            or len(self._kept) + sum(map(len, self._lines)) > self._sizes.chunk
         )
 
     def _is_base_tail(self) -> bool:
@@ -297,12 +303,12 @@ def within_key_budget(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     return tuple(reversed(kept))
 
 
-def _grouped(lines: Sequence[bytes]) -> list[list[bytes]]:
-    """Cut lines into groups of at most `CHUNK_BYTES`; a longer line is a group of its own. At least one group."""
+def _grouped(lines: Sequence[bytes], most: int) -> list[list[bytes]]:
+    """Cut lines into groups of at most `most` bytes; a longer line is a group of its own. At least one group."""
     groups: list[list[bytes]] = [[]]
     size = 0
     for line in lines:
-        if groups[-1] and size + len(line) > CHUNK_BYTES:
+        if groups[-1] and size + len(line) > most:
             groups.append([])
             size = 0
         groups[-1].append(line)

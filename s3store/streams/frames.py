@@ -32,6 +32,7 @@ MAX_CONTENT_BYTES = 2 * MAX_MESSAGE_BYTES
 _SKIPPABLE = 0x184D2A50
 _SKIPPABLE_KINDS = range(_SKIPPABLE, _SKIPPABLE + 16)
 _PREAMBLE = struct.Struct("<II")
+_LONGEST_FRAME_HEADER = 18
 _RLE_BLOCK, _RESERVED_BLOCK = 1, 3
 
 
@@ -139,8 +140,10 @@ def _frame_end(data: bytes, start: int) -> int:
     if magic in _SKIPPABLE_KINDS:
         end = start + _PREAMBLE.size + length
     else:
-        parameters = zstandard.get_frame_parameters(data[start:])
-        end = _blocks_end(data, start + zstandard.frame_header_size(data[start:]))
+        # Only as much as a header can take: a copy of all the rest, for each frame, would take quadratic time.
+        header = data[start : start + _LONGEST_FRAME_HEADER]
+        parameters = zstandard.get_frame_parameters(header)
+        end = _blocks_end(data, start + zstandard.frame_header_size(header))
         end += 4 if parameters.has_checksum else 0
     if end > len(data):
         raise ValueError("cut short")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..model import RecordFields
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
+    from .draft import Sizes
     from .segments import Segment
 
 _READ_AHEAD = 4
@@ -47,11 +48,18 @@ class Streams:
     """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth."""
 
     def __init__(
-        self, store: ObjectStore, runtime: Runtime, policy: CommitPolicy, *, guess_bytes: int = 64 * 1024 * 1024
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        policy: CommitPolicy,
+        sizes: Sizes,
+        *,
+        guess_bytes: int = 64 * 1024 * 1024,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._policy = policy
+        self._sizes = sizes
         self._guesses = GuessedHeads(guess_bytes)
         self._turns = Turns(runtime.lock)
         self._segment_keys: OrderedDict[str, frozenset[str]] = OrderedDict()
@@ -63,7 +71,7 @@ class Streams:
         place = self._place(session_id, stream)
         key = place.keys.head
         async with self._turns.of(key):
-            change = StreamChange(place, _Segments(self, place.keys), changes, terms)
+            change = StreamChange(place, _Segments(self, place.keys), changes, terms, self._sizes)
             guess = _ABSENT if terms.must_be_new else self._guesses.get(key)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
@@ -119,7 +127,7 @@ class Streams:
                     found,
                 )
             else:
-                touch = StreamChange(place, _Segments(self, place.keys), [Touch()], Terms())
+                touch = StreamChange(place, _Segments(self, place.keys), [Touch()], Terms(), self._sizes)
                 shut = await commit(self._store, self._runtime, self._policy, cell, touch, found)
             self._guesses.put(place.keys.head, shut.known)
         return await self._is_in(session_id, commit_id, shut.base.state, stream)

@@ -8,7 +8,7 @@ import pytest
 
 from s3store.changes import Extend
 from s3store.errors import InvalidOption, InvalidRecord, TooLarge
-from s3store.importers import documents
+from s3store.importers import documents, lines
 from s3store.importers.base import SourceSession
 from s3store.importers.documents import rebuild
 from s3store.importers.formats import READERS, read
@@ -41,9 +41,9 @@ def write(path: Path, value: object) -> Path:
 @pytest.mark.parametrize(("path", "name"), LINE_FILES, ids=[path.name for path, _ in LINE_FILES])
 def test_every_line_of_a_sample_comes_back(path: Path, name: str) -> None:
     messages = list(only(path, name).messages())
-    lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
-    assert len(messages) == len(lines)
-    for line, message in zip(lines, messages, strict=True):
+    source = path.read_bytes().removesuffix(b"\n").split(b"\n")
+    assert len(messages) == len(source)
+    for line, message in zip(source, messages, strict=True):
         assert line == raw_line(message) or json.loads(line) == message
 
 
@@ -79,11 +79,21 @@ def test_a_line_cut_short_at_the_end_is_reported_and_kept() -> None:
     assert survey.tail_is_partial
 
 
+@pytest.mark.parametrize(("content", "partial"), [("{}\n{", True), ("{}\n{\n", False), ("{\n{}", False)])
+def test_only_an_odd_last_line_without_its_end_is_partial(tmp_path: Path, content: str, *, partial: bool) -> None:
+    survey = only(write(tmp_path / "s.jsonl", content), "claude-code").survey()
+    assert survey.tail_is_partial is partial
+    assert len(survey.problems) == 1
+
+
 def test_a_subagent_names_the_session_that_it_worked_for(tmp_path: Path) -> None:
     parent = only(CUT_SHORT, "claude-code").id
     session = only(SUBAGENT, "claude-code")
     assert session.id == f"{parent}/subagents/agent-a7f31c09"
     assert session.survey().description.metadata.parent == parent
+    copied = write(tmp_path / "p" / "s-1" / "subagents" / "wf" / "agent-1.jsonl", '{"type":"user","message":"x"}')
+    assert only(copied, "claude-code").survey().description.metadata.parent == "claude-code/p/s-1"
+    assert only(copied, "claude-code").id == "claude-code/p/s-1/subagents/wf/agent-1"
     beside = write(tmp_path / "projects" / "-p" / "agent-1.jsonl", '{"type":"user","sessionId":"s-1","message":"x"}\n')
     assert only(beside, "claude-code").survey().description.metadata.parent == "claude-code/-p/s-1"
 
@@ -131,6 +141,19 @@ def test_an_object_with_messages_comes_back_equal_with_what_is_around_them(tmp_p
     assert session.survey().description.metadata.attributes == {"model": "m-1", "session_id": "c-1"}
 
 
+@pytest.mark.parametrize("messages", [[], [None], [None, {"role": "user", "content": "a"}], ["a", ["b"]]])
+def test_an_array_of_anything_comes_back_equal(tmp_path: Path, messages: list[object]) -> None:
+    session = only(write(tmp_path / "chat.json", messages), "messages")
+    assert rebuild(list(session.messages())) == messages
+
+
+def test_a_json_text_may_be_one_line_longer_than_any_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "MAX_MESSAGE_BYTES", 100)
+    document = {"messages": [{"role": "user", "content": "a" * 50}] * 5}
+    session = only(write(tmp_path / "chat.json", document), "messages")
+    assert rebuild(list(session.messages())) == document
+
+
 @pytest.mark.parametrize("suffix", ["json", "jsonl"])
 def test_several_conversations_in_one_file_are_a_session_each(tmp_path: Path, suffix: str) -> None:
     conversations = [{"messages": [{"role": "user", "content": f"question {n}"}], "n": n} for n in range(3)]
@@ -142,16 +165,16 @@ def test_several_conversations_in_one_file_are_a_session_each(tmp_path: Path, su
 
 
 def test_a_line_among_conversations_that_is_none_is_still_kept(tmp_path: Path) -> None:
-    lines = [
+    source = [
         '{"messages":[{"role":"user","content":"a"}]}',
         '{"messages":[],"messages":[1]}',
         '"other"',
         '{"messages":[{',
     ]
-    _, twice, other, half = read(write(tmp_path / "train.jsonl", "\n".join(lines)), "messages")
-    assert [raw_line(message) for message in twice.messages()] == [lines[1].encode()]
+    _, twice, other, half = read(write(tmp_path / "train.jsonl", "\n".join(source)), "messages")
+    assert [raw_line(message) for message in twice.messages()] == [source[1].encode()]
     assert list(other.messages()) == ["other"]
-    assert [raw_line(message) for message in half.messages()] == [lines[3].encode()]
+    assert [raw_line(message) for message in half.messages()] == [source[3].encode()]
     assert half.survey().tail_is_partial
 
 
@@ -239,7 +262,7 @@ def test_a_document_that_is_not_utf_8_or_too_large_is_refused(tmp_path: Path, mo
 
 @pytest.mark.parametrize("name", ["claude-code", "codex", "messages"])
 def test_lines_of_any_json_are_kept_and_can_be_read(tmp_path: Path, name: str) -> None:
-    lines = [
+    source = [
         b"null",
         b"[]",
         b"{}",
@@ -250,10 +273,10 @@ def test_lines_of_any_json_are_kept_and_can_be_read(tmp_path: Path, name: str) -
         b"",
     ]
     path = tmp_path / "odd.jsonl"
-    path.write_bytes(b"\n".join(lines))
+    path.write_bytes(b"\n".join(source))
     session = only(path, name)
     messages = list(session.messages())
-    assert len(messages) == len(lines) - 1
+    assert len(messages) == len(source) - 1
     assert all(read_message(message) for message in messages)
     assert [problem.line for problem in session.survey().problems] == [4, 7]
 

@@ -12,7 +12,7 @@ from s3store.errors import InvalidRecord, TooLarge
 from s3store.importers import lines
 from s3store.importers.lines import FileLines, lenient, parse_line, raw_line, wrap_line, write_line
 
-DEEP = b"[" * 201 + b"1" + b"]" * 201
+DEEP = b"[" * 250 + b"1" + b"]" * 250
 
 EXACT = [
     b'{"a":1}',

@@ -321,7 +321,7 @@ def test_hostile_keys_stay_inside_the_root(tmp_path: Path) -> None:
 
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
 @given(
-    keys=st.sets(st.text(alphabet="abA./%!~é", min_size=1, max_size=6), max_size=12),
+    keys=st.sets(st.text(alphabet="abA./+%!~é", min_size=1, max_size=6), max_size=12),
     prefix=st.text(alphabet="abA./!é", max_size=3),
     after=st.none() | st.text(alphabet="abA./!é", max_size=4),
     limit=st.integers(1, 5),
@@ -365,17 +365,17 @@ def test_files_that_the_store_did_not_make_are_not_listed(root: Path, store: Dir
         "Upper.json",
         "a/.DS_Store",
         "a/space .json",
-        "a/b.json%o",
-        "a/%ff.json",
+        "a/b.json+o",
+        "a/+ff.json",
         "a/c",
-        "a/%41",
+        "a/+41",
     ]:
         (root / name).write_bytes(b"foreign")
     (root / "a/folder.json").mkdir()
     (root / "a/link.json").symlink_to("b.json")
-    deep = root / "a" / ("long" * 50 + "%m") / ("long" * 50 + "%m") / ("long" * 50 + "%m") / ("long" * 50 + "%m")
-    (deep / ("long" * 50 + "%m") / ("long" * 50 + "%m")).mkdir(parents=True)
-    (deep / ("long" * 50 + "%m") / ("long" * 50 + "%m") / "x%o").write_bytes(b"longer than any key")
+    deep = root / "a" / ("long" * 50 + "+m") / ("long" * 50 + "+m") / ("long" * 50 + "+m") / ("long" * 50 + "+m")
+    (deep / ("long" * 50 + "+m") / ("long" * 50 + "+m")).mkdir(parents=True)
+    (deep / ("long" * 50 + "+m") / ("long" * 50 + "+m") / "x+o").write_bytes(b"longer than any key")
     assert listed(store) == ["a/b.json"]
 
 

@@ -29,3 +29,8 @@ def test_the_time_of_a_write_is_the_given_clocks() -> None:
     run(store.put("b", b"1"))
     run(store.put("a", b"2"))
     assert [found.modified.day for found in run(store.list_page("")).objects] == [3, 2]
+
+
+def test_a_misspelt_difference_of_a_server_is_refused() -> None:
+    with pytest.raises(TypeError, match="emojy"):
+        type("TestMisspelt", (ObjectStoreTests,), {"refused_keys": {"emojy": "a reason", "emoji": "a reason"}})

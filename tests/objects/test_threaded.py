@@ -123,7 +123,8 @@ def test_closing_waits_for_what_runs_and_closes_the_store_inside() -> None:
         put = asyncio.create_task(store.put("a", b"body"))
         await started(held)
         closing = asyncio.create_task(store.close())
-        await asyncio.sleep(0)
+        done, _ = await asyncio.wait({closing}, timeout=0.05)
+        assert not done
         assert not held.closed
         held.let_go.set()
         await closing

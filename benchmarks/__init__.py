@@ -1,0 +1,1 @@
+"""What s3store costs, measured; see README.md in this folder."""
