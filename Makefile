@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 VENV_ASYNC := .venv-async
+VENV_SERVERS := .venv-servers
 PIP := pip install --quiet --disable-pip-version-check
 
 .PHONY: demo test test-blocking test-async soak lint types format build check clean
@@ -11,13 +12,15 @@ demo: $(VENV)/.installed
 
 test: test-blocking test-async
 
+test-blocking test-async: export S3STORE_TEST_MINISTACK = $(CURDIR)/$(VENV_SERVERS)/bin/ministack
+
 # The newest boto3, alone: everything but what needs aioboto3.
-test-blocking: $(VENV)/.installed-for-tests
+test-blocking: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed
 	$(VENV)/bin/python -m pytest $(ARGS)
 
-# aioboto3 with the old boto3 that it pins: what talks to S3, on both faces.
-test-async: $(VENV_ASYNC)/.installed-for-tests
-	$(VENV_ASYNC)/bin/python -m pytest -m "s3 or aioboto3" $(ARGS)
+# aioboto3 with the old boto3 that it pins: what needs it.
+test-async: $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
+	$(VENV_ASYNC)/bin/python -m pytest -m aioboto3 $(ARGS)
 
 # Simulated histories for as long as you say: make soak SECONDS=3600
 SECONDS ?= 600
@@ -47,7 +50,7 @@ build: $(VENV)/.installed-for-lint
 check: test lint types build
 
 clean:
-	rm -rf $(VENV) $(VENV_ASYNC) build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_ASYNC) $(VENV_SERVERS) build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -67,4 +70,9 @@ $(VENV)/.installed-for-lint: $(VENV)/.installed-for-tests
 $(VENV_ASYNC)/.installed-for-tests: pyproject.toml
 	$(PYTHON) -m venv $(VENV_ASYNC)
 	$(VENV_ASYNC)/bin/$(PIP) --editable '.[async,test]'
+	touch $@
+
+$(VENV_SERVERS)/.installed: tests/servers/requirements.txt
+	$(PYTHON) -m venv $(VENV_SERVERS)
+	$(VENV_SERVERS)/bin/$(PIP) --requirement $<
 	touch $@

@@ -6,24 +6,45 @@ import math
 import random
 import string
 from dataclasses import dataclass
+from itertools import accumulate
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import orjson
 
 from s3store.importers.detect import discover
 from s3store.importers.formats import read
-from s3store.jsontext import JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SYLLABLES = ("ba con de er fi gra in ka le mon no or pre qua re sen ta ur ver wi ex yo zu est ing ment tion al").split()
+    from s3store.jsontext import JsonValue
+
+_SYLLABLES = (
+    "ba",
+    "con",
+    "de",
+    "er",
+    "fi",
+    "gra",
+    "in",
+    "ka",
+    "le",
+    "mon",
+    "pre",
+    "qua",
+    "re",
+    "ta",
+    "ur",
+    "ing",
+    "tion",
+)
 _LINES = (
     "        {a} = self.{b}.{c}({d}, {e}={f})",
     "    def {a}(self, {b}: {C}, {d}: {E} | None = None) -> {C}:",
     "        if {a} is None or {b}.{c} != {d}:",
-    "            raise {C}Error(f\"{a} {b} {{{c}}} {d}\")",
+    '            raise {C}Error(f"{a} {b} {{{c}}} {d}")',
     "        return {{{a}: {b}({c}) for {a} in {d}.{e}}}",
     "        for {a}, {b} in enumerate({c}.{d}):",
     "            {a}.{b}({c}[{d}])",
@@ -86,7 +107,7 @@ def coding_sessions(number: int) -> Iterator[list[list[JsonValue]]]:
     """
     for seed in range(number):
         # Even steps through the distribution need fewer sessions than chance to show its shape.
-        place = _normal_quantile((seed + 0.5) / number)
+        place = NormalDist().inv_cdf((seed + 0.5) / number)
         yield coding_session(seed, int(915_000 * math.exp(1.02 * place)))
 
 
@@ -106,8 +127,10 @@ class _Coder:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._words = ["".join(self._random.choices(_SYLLABLES, k=self._random.choice((1, 2, 2, 3)))) for _ in range(900)]
-        self._weights = [1 / (rank + 4) for rank in range(len(self._words))]
+        self._words = [
+            "".join(self._random.choices(_SYLLABLES, k=self._random.choice((1, 2, 2, 3)))) for _ in range(900)
+        ]
+        self._weights = list(accumulate(1 / (rank + 4) for rank in range(len(self._words))))
         self._files = {f"src/{self._name()}/{self._name()}.py": self._code(self._length()) for _ in range(24)}
         self._session = self._id()
         self._last: str | None = None
@@ -152,7 +175,7 @@ class _Coder:
         given = {"file_path": path, "old_string": "\n".join(old), "new_string": "\n".join(new)}
         patch = [f"-{line}" for line in old] + [f"+{line}" for line in new]
         text = "The file has been updated.\n" + "\n".join(f"{n:6d}→{line}" for n, line in enumerate(new, at + 1))
-        kept = original if self._random.random() < 0.35 else None
+        kept = original if self._random.random() < 0.5 else None
         return "Edit", given, text, {**given, "originalFile": kept, "structuredPatch": patch}
 
     def _bash(self) -> tuple[str, JsonValue, str, JsonValue]:
@@ -200,13 +223,13 @@ class _Coder:
         return self._random.choice(_LINES).format(**names, p=self._prose(8))
 
     def _name(self) -> str:
-        return "_".join(self._random.choices(self._words, self._weights, k=self._random.choice((1, 1, 2))))
+        return "_".join(self._random.choices(self._words, cum_weights=self._weights, k=self._random.choice((1, 1, 2))))
 
     def _word(self) -> str:
-        return self._random.choices(self._words, self._weights)[0]
+        return self._random.choices(self._words, cum_weights=self._weights)[0]
 
     def _prose(self, words: int) -> str:
-        return " ".join(self._random.choices(self._words, self._weights, k=words))
+        return " ".join(self._random.choices(self._words, cum_weights=self._weights, k=words))
 
     def _length(self) -> int:
         return int(self._random.lognormvariate(4.9, 0.7))
@@ -231,9 +254,3 @@ def _translated(value: JsonValue, alphabet: dict[int, int]) -> JsonValue:
     if isinstance(value, dict):
         return {name: _translated(inner, alphabet) for name, inner in value.items()}
     return value
-
-
-def _normal_quantile(share: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(share)

@@ -128,11 +128,11 @@ class Archive:
         }
         try:
             await self.store.put(keys.ARCHIVE, orjson.dumps(body, option=orjson.OPT_INDENT_2), if_absent=True)
-        except (PreconditionFailed, WriteRaced, StoreUnavailable):
+        except (PreconditionFailed, WriteRaced, StoreUnavailable) as answer:
             # Somebody else made it at the same moment, or it was us and the answer was lost: what stands counts.
             found = await self._read_record()
             if found is None:
-                raise
+                raise StoreUnavailable(f"{keys.ARCHIVE}: could not be made now", may_have_landed=False) from answer
             return found
         return record
 

@@ -32,7 +32,7 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 MAX_KEY_BYTES = 1024
 """The longest idempotency key, in bytes of UTF-8."""
 
-_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SCALARS = frozenset({str, int, bool, type(None)})
 _TEXT = frozenset({str})
 _ARRAYS = (list, tuple)
@@ -165,9 +165,10 @@ def _dumps_exactly(message: object) -> bytes:
     except ValueError as error:
         # An integer of thousands of digits: Python itself refuses to write it as text.
         raise InvalidRecord("a message holds a number too long to be written") from error
-    if _SURROGATES.search(text):
+    if _SURROGATE_PAIR.search(text):
         raise InvalidRecord("a message holds two surrogates that JSON would give back as one character")
-    return _ESCAPED.sub(lambda found: b"\\u" + found[0], text.encode("utf-8", "surrogatepass"))
+    # For a surrogate, the escape that Python puts is the one that JSON knows.
+    return text.encode(errors="backslashreplace")
 
 
 def _refuse_constant(name: str) -> JsonValue:

@@ -100,17 +100,16 @@ class Metadata:
 
     @classmethod
     def from_json(cls, found: Mapping[str, JsonValue]) -> Metadata:
-        """Read what `to_json` wrote; fields of a later version are left aside."""
+        """Read what `to_json` wrote; fields of a later version are left aside.
+
+        Raises `InvalidOption`, `ValueError`, `TypeError`, `LookupError` or `AttributeError` for anything else.
+        """
         turn = found.get("turn")
         if turn is not None:
             started = turn.get("started_at")
             turn = Turn(turn["id"], None if started is None else parse_time(started))
-        return cls(
-            **{name: found.get(name) for name in _TEXTS},
-            turn=turn,
-            labels=frozenset(found.get("labels", ())),
-            attributes=MappingProxyType(found.get("attributes", {})),
-        )
+        known = {name: found[name] for name in METADATA_FIELDS & found.keys()}
+        return cls().changed({**known, "turn": turn})
 
 
 METADATA_FIELDS = frozenset(known.name for known in fields(Metadata))

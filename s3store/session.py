@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .changes import Append, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import InvalidOption, SessionNotFound
+from .keys import encode_id
 from .streams.terms import Terms
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ class SessionCore:
     """
 
     def __init__(self, archive: Archive, session_id: str, *, bound: bool) -> None:
+        encode_id(session_id)  # a wrong id is refused before anything is sent
         self.id = session_id
         self.incarnation: str | None = None
         self._archive = archive
@@ -106,6 +108,7 @@ class SessionCore:
     async def delete(self) -> bool:
         """See `SessionStore.delete`."""
         await self._archive.ready_to_write()
+        await self._met()
         return await self._streams.delete(self.id, self._terms())
 
     async def resolve(self, commit_id: str) -> bool:
@@ -135,13 +138,24 @@ class SessionCore:
         """See `SessionStore.last`."""
         if number < 0:
             raise InvalidOption(f"the number of records to read is 0 or more, not {number}")
+        await self._met()
         return await self._streams.last(self.id, number, self._terms())
 
     def parts(self, start: int) -> AsyncIterator[list[Record]]:
         """See `SessionStore.records`; a part is a list of records."""
         if start < 0:
             raise InvalidOption(f"the first record to read is 0 or more, not {start}")
-        return self._streams.parts(self.id, self._terms(), start=start)
+        return self._parts(start)
+
+    async def _parts(self, start: int) -> AsyncIterator[list[Record]]:
+        await self._met()
+        async for part in self._streams.parts(self.id, self._terms(), start=start):
+            yield part
+
+    async def _met(self) -> None:
+        """Have a bound one meet its session, if there is one: for calls whose results do not tell whom they met."""
+        if self._bound and self.incarnation is None:
+            await self.exists()
 
     def _terms(self) -> Terms:
         return Terms(incarnation=self.incarnation)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from s3store.archive import Archive
 from s3store.objects.directory import DirectoryStore
 from s3store.objects.memory import MemoryStore
+from s3store.streams.draft import Sizes
 
 from .archives import Place, local_place, s3_place
 
@@ -32,6 +35,14 @@ def closing() -> Iterator[ExitStack]:
     """What a test opens, closed at its end in turn."""
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every commit seals the tail that it finds, and an object holds a few records at most."""
+    small = partial(Archive, sizes=Sizes(seal=1, chunk=600))
+    monkeypatch.setattr("s3store.blocking.Archive", small)
+    monkeypatch.setattr("s3store.store.Archive", small)
 
 
 @pytest.fixture(params=KINDS)

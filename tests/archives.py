@@ -79,7 +79,7 @@ class Place:
         self._closing.callback(store.close)
         return store
 
-    def keys(self, prefix: str = "") -> list[str]:
+    def listed(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects that there are."""
         return keys_of(self.objects, prefix)
 

@@ -10,8 +10,6 @@ import click
 from .settings import CONFIG, SWITCHES, Settings, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..blocking import SessionStore
 
 _GIVEN = "s3store.cli.given"
@@ -35,7 +33,7 @@ class ArchiveCommand(click.Command):
         super().__init__(*args, **options)
         self.params = [*self.params, *archive_options(hidden=True)]
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Say that there are more options than are listed."""
         formatter.write_paragraph()
         formatter.write_text("The options of `s3store --help`, such as --url, may stand here too.")
@@ -66,7 +64,7 @@ def workers() -> int:
 
 def _option(name: str, help_text: str, *, hidden: bool) -> click.Option:
     option = f"--{name.replace('_', '-')}"
-    declarations: Iterable[str] = [option]
+    declarations = [option]
     more: dict[str, Any] = {"metavar": name.rpartition("_")[2].upper()}
     if name in SWITCHES:
         declarations, more = [f"{option}/--no-{option[2:]}"], {"default": None}

@@ -75,10 +75,10 @@ def command(
     it was changed in the archive since. Ends with 1 if any session was refused or failed.
     """
     files, unreadable = _find(paths, format_name)
-    report = Report(as_json=as_json, dry_run=dry_run)
-    for problem in unreadable:
-        report.add(Failed(None, problem.source, None, problem.what))
     with open_store() as store, Progress("import", len(files)) as progress:
+        report = Report(progress, as_json=as_json, dry_run=dry_run)
+        for problem in unreadable:
+            report.add(Failed(None, problem.source, None, problem.what))
         job = _Job(store, prefix=prefix, replace=replace, dry_run=dry_run)
         with closing(side_by_side(job, _items(files), workers(), stop=job.stop)) as results:
             for place, result in results:

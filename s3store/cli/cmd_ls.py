@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ..times import format_time
 from .archive import ArchiveCommand, open_store
-from .output import info_json, json_line, on_terminal, one_line, row, size_text, time_text
+from .conversation import header, write
+from .output import info_json, json_line, on_terminal, row, size_text, time_text
 from .tables import Column, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from ..model import SessionInfo
 
@@ -59,7 +62,8 @@ def command(
 ) -> None:
     """List sessions, the one changed last first.
 
-    A table on a terminal; in a pipe a line for each session, its fields with tabs between them.
+    A table on a terminal; in a pipe a line for each session, its fields with tabs between them: id, messages, bytes,
+    updated, name; with --long created, version, agent, channel, state and labels stand before the name.
     """
     wanted = {"agent": agent, "channel": channel, "state": state}
     with open_store() as store:
@@ -75,11 +79,14 @@ def command(
     if as_json:
         for info in found:
             json_line(info_json(info))
-    elif on_terminal():
-        draw(_columns(as_long=as_long), found)
-    else:
+    elif not on_terminal():
+        columns = _columns(as_long=as_long)
         for info in found:
-            row(*(column.plain(info) for column in _columns(as_long=as_long)))
+            row(*(column.plain(info) for column in columns))
+    elif as_long:
+        write(line for info in found for line in header(info))
+    else:
+        draw(_columns(as_long=False), found)
 
 
 def _has(info: SessionInfo, wanted: dict[str, str | None]) -> bool:
@@ -94,15 +101,26 @@ def _ordered(found: Iterable[SessionInfo], sort: str, limit: int | None, *, reve
     return (heapq.nlargest if downwards else heapq.nsmallest)(limit, found, key=key)
 
 
-def _columns(*, as_long: bool) -> Iterator[Column]:
-    yield Column("session", lambda info: info.id, fold=True)
-    yield Column("messages", lambda info: str(info.count), shown=lambda info: f"{info.count:,}", right=True)
-    yield Column("size", lambda info: str(info.size), shown=lambda info: size_text(info.size), right=True)
-    yield Column("updated (UTC)", lambda info: _time(info.updated_at), shown=lambda info: time_text(info.updated_at))
+def _columns(*, as_long: bool) -> list[Column[SessionInfo]]:
+    columns: list[Column[SessionInfo]] = [
+        Column("session", lambda info: info.id, elastic="fold"),
+        Column("messages", lambda info: str(info.count), right=True),
+        Column("size", lambda info: str(info.size), shown=lambda info: size_text(info.size), right=True),
+        _time("updated"),
+    ]
     if as_long:
-        yield Column("created (UTC)", lambda info: _time(info.created_at), shown=lambda i: time_text(i.created_at))
-        yield Column("version", lambda info: str(info.version), right=True)
-        for field in ("agent", "channel", "state"):
-            yield Column(field, _field(field))
-        yield Column("labels", lambda info: ",".join(sorted(info.metadata.labels)))
-    yield Column("name", _field("name"))
+        columns += [_time("created"), Column("version", lambda info: str(info.version), right=True)]
+        columns += [_field("agent"), _field("channel"), _field("state")]
+        columns.append(Column("labels", lambda info: ",".join(sorted(info.metadata.labels))))
+    return [*columns, _field("name", elastic="cut")]
+
+
+def _time(what: str) -> Column[SessionInfo]:
+    moment = attrgetter(f"{what}_at")
+    return Column(
+        f"{what} (UTC)", lambda info: format_time(moment(info)), shown=lambda info: time_text(moment(info))[:-3]
+    )
+
+
+def _field(name: str, *, elastic: Literal["cut"] | None = None) -> Column[SessionInfo]:
+    return Column(name, lambda info: getattr(info.metadata, name) or "", elastic=elastic)

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -55,20 +55,6 @@ _CODES: tuple[tuple[type[errors.S3StoreError], int], ...] = (
 )
 
 
-class CommandError(click.ClickException):
-    """An error that ends the command with an exit code, told in one line."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Write the error as one line on standard error, harmless for a terminal."""
-        from .output import one_line
-
-        click.echo(f"s3store: {one_line(self.message)}", file=file, err=True)
-
-
 def code_of(error: errors.S3StoreError) -> int:
     """Return the exit code of an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), INTERNAL)
@@ -90,22 +76,27 @@ def as_exits() -> Iterator[None]:
         raise
     except errors.S3StoreError as error:
         _debug()
-        raise CommandError(message_of(error), code_of(error)) from error
+        raise _told(message_of(error), code_of(error)) from error
     except KeyboardInterrupt:
-        click.echo("s3store: interrupted", err=True)
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        raise _told("interrupted", INTERRUPTED) from None
     except BrokenPipeError:
         _drop_output()
         raise click.exceptions.Exit(BROKEN_PIPE) from None
     except OSError as error:
         _debug()
-        raise CommandError(_of_os(error), SOME_FAILED) from error
+        raise _told(_of_os(error), SOME_FAILED) from error
     except Exception as error:
         # Its text may hold a session's content, so only its kind is shown unless somebody asks for more.
         _debug()
-        raise CommandError(
-            f"internal error ({type(error).__name__}); S3STORE_DEBUG=1 shows where", INTERNAL
-        ) from error
+        raise _told(f"internal error ({type(error).__name__}); S3STORE_DEBUG=1 shows where", INTERNAL) from error
+
+
+def _told(message: str, code: int) -> click.exceptions.Exit:
+    """Write one line on standard error, harmless for a terminal, and return what ends the process with a code."""
+    from .output import one_line
+
+    click.echo(f"s3store: {one_line(message)}", err=True)
+    return click.exceptions.Exit(code)
 
 
 def _of_os(error: OSError) -> str:

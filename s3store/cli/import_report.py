@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..importers.base import source_name
+from ..importers.base import plain_name, source_name
 from ..importers.engine import Imported
-from .output import json_line, one_line, plural
+from .output import json_line, json_text, one_line, plural
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from ..importers.base import Problem
     from ..jsontext import JsonValue
+    from .progress import Progress
 
 _OUTCOMES = ("new", "grew", "unchanged", "rewritten", "refused", "failed")
 _SHOWN_PROBLEMS = 3
@@ -34,7 +36,8 @@ class Failed:
 class Report:
     """Takes the results one by one and holds nothing of them but counts."""
 
-    def __init__(self, *, as_json: bool, dry_run: bool) -> None:
+    def __init__(self, progress: Progress, *, as_json: bool, dry_run: bool) -> None:
+        self._progress = progress
         self._as_json = as_json
         self._dry_run = dry_run
         self._counts = dict.fromkeys(_OUTCOMES, 0)
@@ -54,12 +57,13 @@ class Report:
             self._messages += result.added
             self._odd_lines += len(result.problems)
         if self._as_json:
-            json_line(_as_json(result))
+            self._progress.echo(json_text(_as_json(result)))
         elif isinstance(result, Failed) or outcome == "refused":
             where = result.id or source_name(result.source)
-            click.echo(f"{outcome:<9}  {one_line(where)}: {one_line(result.reason or '')}", err=True)
+            self._progress.echo(f"{outcome:<9}  {one_line(where)}: {one_line(result.reason or '')}", err=True)
         elif outcome != "unchanged":
-            _tell(result)
+            for line in _lines(result):
+                self._progress.echo(line)
 
     def end(self) -> None:
         """Tell the sum."""
@@ -76,16 +80,16 @@ class Report:
         click.echo(f"{counted}; {plural(self._messages, 'message')} {verb}{odd}")
 
 
-def _tell(done: Imported) -> None:
+def _lines(done: Imported) -> Iterator[str]:
     tail = ", the last one perhaps not finished" if done.tail_is_partial else ""
     count = plural(done.added, "message")
     if done.outcome == "grew":
         count += f" more, {done.records:,} now"
-    click.echo(f"{done.outcome:<9}  {one_line(done.id)}  {count}{tail}")
+    yield f"{done.outcome:<9}  {one_line(done.id)}  {count}{tail}"
     for problem in done.problems[:_SHOWN_PROBLEMS]:
-        click.echo(f"           line {problem.line} of {one_line(source_name(problem.source))} {one_line(problem.what)}")
+        yield f"           line {problem.line} of {one_line(plain_name(str(problem.source)))} {one_line(problem.what)}"
     if len(done.problems) > _SHOWN_PROBLEMS:
-        click.echo(f"           and {plural(len(done.problems) - _SHOWN_PROBLEMS, 'more odd line')}")
+        yield f"           and {plural(len(done.problems) - _SHOWN_PROBLEMS, 'more odd line')}"
 
 
 def _as_json(result: Imported | Failed) -> dict[str, JsonValue]:

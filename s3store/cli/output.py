@@ -28,7 +28,22 @@ def on_terminal() -> bool:
 
 def json_line(value: JsonValue) -> None:
     """Write a value as one line of JSON: UTF-8 in a pipe, ASCII on a terminal (where all else is escaped)."""
-    click.echo(_json(value, ascii_only=on_terminal()))
+    click.echo(json_text(value))
+
+
+def json_text(value: JsonValue) -> str:
+    """Return what `json_line` writes."""
+    return json_bytes(value, ascii_only=on_terminal()).decode()
+
+
+def json_bytes(value: JsonValue, *, ascii_only: bool = False) -> bytes:
+    """Return a value as JSON on one line, in UTF-8 or with all beyond ASCII escaped."""
+    if not ascii_only:
+        try:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        except UnicodeEncodeError:
+            pass  # A lone surrogate: only its escape can be written.
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
 def one_line(text: str) -> str:
@@ -78,12 +93,3 @@ def info_json(info: SessionInfo) -> dict[str, JsonValue]:
 def record_json(record: Record) -> dict[str, JsonValue]:
     """Return a record as JSON."""
     return {"seq": record.seq, "at": format_time(record.at), "key": record.key, "message": record.message}
-
-
-def _json(value: JsonValue, *, ascii_only: bool) -> bytes:
-    if not ascii_only:
-        try:
-            return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-        except UnicodeEncodeError:
-            pass  # A lone surrogate: only its escape can be written.
-    return json.dumps(value, separators=(",", ":")).encode("ascii")

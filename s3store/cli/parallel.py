@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
     from concurrent.futures import Future
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 def side_by_side(
     work: Callable[[T], R], items: Iterable[T], workers: int, *, stop: Callable[[], None] = lambda: None
-) -> Iterator[R]:
+) -> Generator[R]:
     """Yield `work(item)` for each item, in the order of the items, by `workers` threads.
 
     At most twice as many items as workers are taken ahead. When the caller stops early, or an error or Ctrl-C ends

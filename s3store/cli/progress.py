@@ -5,14 +5,19 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Self
 
+import click
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 
 class Progress:
-    """Shows how many of `total` are done. Shows nothing, and loads nothing, where nobody looks."""
+    """Shows how many of `total` (None: it is not known) are done.
 
-    def __init__(self, what: str, total: int) -> None:
+    Shows nothing, and loads nothing, where nobody looks.
+    """
+
+    def __init__(self, what: str, total: int | None) -> None:
         self._bar = _new_bar() if sys.stderr.isatty() else None
         if self._bar is not None:
             self._bar.add_task(what, total=total)
@@ -26,6 +31,15 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
+    def echo(self, line: str, *, err: bool = False) -> None:
+        """Write a line of a report, so that the bar does not tear it apart."""
+        if self._bar is None or not (err or sys.stdout.isatty()):
+            click.echo(line, err=err)
+            return
+        from rich.text import Text
+
+        self._bar.console.print(Text(line), soft_wrap=True)
+
     def at(self, done: int) -> None:
         """Show that so many are done."""
         if self._bar is not None:
@@ -38,5 +52,5 @@ def _new_bar() -> Bar:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    # Where both outputs are the terminal, the bar passes the report's lines on, so that they do not tear it apart.
-    return Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty())
+    console = Console(stderr=True)
+    return Bar(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)

@@ -54,10 +54,13 @@ class Settings:
     """The file that was looked for, whether it is there or not."""
 
     def url(self) -> str:
-        """Return the archive's URL. Raises `InvalidOption`, which says how to set it, if there is none."""
+        """Return the archive's URL. Raises `InvalidOption` if there is none, which says how to set it."""
         value = self.found["url"].value
         if not isinstance(value, str):
             raise InvalidOption(_NO_URL.format(path=self.config))
+        if "@" in value.partition("://")[2].partition("/")[0]:
+            # Not echoed: the text may hold a secret.
+            raise InvalidOption("url: must not hold a user or password; the SDK finds credentials where it always does")
         return value
 
     def s3(self) -> S3Options | None:

@@ -133,7 +133,7 @@ class _Import:
             info = self.store.info(self.id)
         except SessionNotFound:
             return None
-        notes = info.metadata.attributes.get(ATTRIBUTE)
+        notes = info.metadata.attributes.get(ATTRIBUTE, {})
         try:
             return _Found(info, ImportState.from_json(notes), notes)
         except InvalidRecord:

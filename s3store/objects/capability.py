@@ -339,8 +339,8 @@ class _Check:
         for turn in range(self._rounds + _TRIES):
             try:
                 await one_round()
-            except _NobodyWon as seen:
-                all_answered = all_answered and seen.all_answered
+            except (_NobodyWon, StoreUnavailable, WriteRaced) as seen:
+                all_answered = all_answered and isinstance(seen, _NobodyWon) and seen.all_answered
                 await self._pause(turn - told)
                 continue
             told += 1

@@ -186,13 +186,23 @@ class _Commit(Generic[S]):
         self._policy = policy
         self._cell = cell
         self._change = change
-        self._unsettled: list[_Sent[S]] = []
+        self._unsettled: _Sent[S] | None = None
+        self._refused: _Sent[S] | None = None
         self._attempts = 0
         self._deadline = runtime.monotonic() + policy.seconds
         self._last_error: Exception | None = None
         self._gaps_seen_in: set[str | None] = set()
 
     async def run(self, guess: Known[S] | None) -> Landed[S]:
+        try:
+            return await self._run(guess)
+        except (CallAPerson, FixTheCall) as error:
+            # Refused for good, or unreadable. An earlier attempt may be on its way all the same.
+            if self._unsettled is not None:
+                raise self._unknown() from error
+            raise
+
+    async def _run(self, guess: Known[S] | None) -> Landed[S]:
         base, fresh = (guess, False) if guess is not None else (await self._cell.read(), True)
         while True:
             proposal = await self._propose(base, fresh=fresh)
@@ -209,16 +219,17 @@ class _Commit(Generic[S]):
 
     async def _propose(self, base: Known[S], *, fresh: bool) -> Proposal[S] | _Verdict:
         """Ask the change for a proposal, and sort out why there may be none."""
+        if self._unsettled is not None:
+            # The cell is still in the state that this one was made for. Another for the same state would bear the
+            # same version and commit id, and no history could tell which of the two had landed.
+            return self._unsettled.proposal
         try:
             return await self._change.propose(base) or _NOTHING
-        except Decide as error:
+        except Decide:
             # A guess may be out of date: only the store itself can turn a caller down.
-            if not fresh:
-                return _LOOK_AGAIN
-            if self._unsettled:
-                raise self._unknown() from error
-            raise
-        except StoreUnavailable as error:
+            if fresh:
+                raise
+        except (StoreUnavailable, WriteRaced) as error:
             self._attempts += 1
             self._last_error = error
         except NoSuchKey as gone:
@@ -237,17 +248,14 @@ class _Commit(Generic[S]):
             etag = await self._store.put(self._cell.key, proposal.body, if_match=base.etag, if_absent=base.etag is None)
         except (PreconditionFailed, WriteRaced, NoSuchKey) as answer:
             self._last_error = answer
+            # Something on the way may have sent it twice, and handed back the second answer.
+            self._refused = _Sent(base, proposal)
             return None
         except StoreUnavailable as error:
             self._last_error = error
             if error.may_have_landed:
-                self._unsettled.append(_Sent(base, proposal))
+                self._unsettled = _Sent(base, proposal)
             return None
-        except (CallAPerson, FixTheCall) as error:
-            # Refused for good. An earlier attempt may be on its way all the same.
-            if self._unsettled:
-                raise self._unknown() from error
-            raise
         return Landed(Known(proposal.state, etag), base, proposal)
 
     async def _read_again(self) -> Known[S]:
@@ -269,17 +277,20 @@ class _Commit(Generic[S]):
             return found
 
     def _find_landed(self, found: Known[S]) -> Landed[S] | None:
-        for sent in self._unsettled:
-            if sent.found_in(found, self._change.commit_id):
+        for sent in (self._unsettled, self._refused):
+            if sent is not None and sent.found_in(found, self._change.commit_id):
                 return Landed(found, sent.base, sent.proposal)
         return None
 
     def _settle(self, found: Known[S]) -> None:
-        self._unsettled = [sent for sent in self._unsettled if not sent.settled_by(found)]
-        for sent in self._unsettled:
+        sent = self._unsettled
+        if sent is None:
+            return
+        if sent.settled_by(found):
+            self._unsettled = None
+        elif found.etag != sent.base.etag:
             # The cell moved on so far that its history no longer says what became of this swap.
-            if found.etag != sent.base.etag:
-                raise self._unknown()
+            raise self._unknown()
 
     async def _pause(self) -> None:
         longest = min(self._policy.pause * 2 ** min(self._attempts, 16), self._policy.longest_pause)
@@ -289,7 +300,7 @@ class _Commit(Generic[S]):
         return self._attempts >= self._policy.attempts or self._runtime.monotonic() >= self._deadline
 
     def _given_up(self) -> Conflict | OutcomeUnknown | StoreUnavailable:
-        if self._unsettled:
+        if self._unsettled is not None:
             return self._unknown()
         if isinstance(self._last_error, StoreUnavailable):
             return StoreUnavailable(

@@ -105,7 +105,7 @@ class Draft:
                 case Append() | Extend():
                     await self._extend(change.messages)
                 case Replace():
-                    self._replace(change.messages)
+                    await self._replace(change.messages)
                 case ReplaceLast():
                     await self._replace_last(change.message)
                 case RemoveLast():
@@ -169,9 +169,9 @@ class Draft:
         self._new_keys = set()
         self._tail_texts = None
 
-    def _replace(self, messages: Sequence[EncodedMessage]) -> None:
+    async def _replace(self, messages: Sequence[EncodedMessage]) -> None:
         before = self.count
-        same = self._keep_unchanged(messages)
+        same = await self._keep_unchanged(messages)
         self.outcome.cleared += before - same
         self._forget_keys()
         self.tail_keys = {digest(key) for key in keys_of(split_lines(self._kept))} if self.tail_keys else set()
@@ -180,7 +180,7 @@ class Draft:
         self._add(fresh)
         self.touched = True
 
-    def _keep_unchanged(self, messages: Sequence[EncodedMessage]) -> int:
+    async def _keep_unchanged(self, messages: Sequence[EncodedMessage]) -> int:
         """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
         tail, whole = self._all_tail_lines(), self._kept + b"".join(self._lines)
         self._kept, self._kept_count, self._lines = b"", 0, []
@@ -188,8 +188,13 @@ class Draft:
         for place, segment in enumerate(self.segments):
             part = messages[same : same + segment.count]
             if len(part) < segment.count or segment.content != content_digest(each.json for each in part):
+                # The records at its start may be the same all the same, and then they keep their keys and times.
                 del self.segments[place:]
-                return same
+                whole = await self._reader.lines(segment)
+                tail = split_lines(whole)
+                if segment.keyed:
+                    self.tail_keys.update(digest(key) for key in keys_of(tail))
+                break
             same += segment.count
         kept = 0
         for line, message in zip(tail, messages[same:], strict=False):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..errors import CorruptObject, UnsupportedFormat
+from ..errors import CorruptObject, FixTheCall, UnsupportedFormat
+from ..jsontext import check_json
 from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Metadata, SessionInfo
 from ..times import format_time, parse_time
 from .frames import Unpacked, pack, unpack
 from .idempotency import read_digests, write_digests
-from .segments import Segment
+from .segments import Segment, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,7 +138,7 @@ def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
         raise CorruptObject(f"{keys.head}: holds another session or stream than the one that was asked for")
     try:
         head = _read(header, unpacked.lines, unpacked.frame, size)
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except (FixTheCall, ValueError, TypeError, LookupError, AttributeError):
         raise CorruptObject(f"{keys.head}: a field of the header is missing or of the wrong kind") from None
     _check_counts(keys.head, head)
     return head
@@ -145,25 +146,33 @@ def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
 
 def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -> Head:
     deleted = header.get("deleted")
+    extra = {name: value for name, value in header.items() if name not in _KNOWN}
+    check_json(extra)  # what is nested too deep could be read, but not written again
     segments = tuple(Segment.from_json(found) for found in header["segments"])
     return Head(
-        incarnation=header["incarnation"],
-        version=int(header["version"]),
-        commits=tuple(header["commits"]),
-        fence=int(header["fence"]),
+        incarnation=_text(header["incarnation"]),
+        version=whole_number(header["version"]),
+        commits=tuple(_text(commit) for commit in header["commits"]),
+        fence=whole_number(header["fence"]),
         segments=segments,
         tail=lines,
         tail_frame=frame,
-        tail_count=int(header["count"]) - sum(segment.count for segment in segments),
+        tail_count=whole_number(header["count"]) - sum(segment.count for segment in segments),
         tail_keys=read_digests(header.get("tail_keys", "")),
         created_at=parse_time(header["created_at"]),
         updated_at=parse_time(header["updated_at"]),
-        writer=header["writer"],
+        writer=_text(header["writer"]),
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
-        extra={name: value for name, value in header.items() if name not in _KNOWN},
+        extra=extra,
         size=size,
     )
+
+
+def _text(found: JsonValue) -> str:
+    if not isinstance(found, str):
+        raise TypeError("no text")
+    return found
 
 
 def _check_counts(key: str, head: Head) -> None:

@@ -64,7 +64,8 @@ def decode_lines(key: str, first: int, count: int, lines: bytes) -> list[RecordF
         places = [each["seq"] for each in fields if "message" in each]
     except (ValueError, TypeError, LookupError, RecursionError):
         places = None
-    if places != list(range(first, first + count)):
+    # Their number first: a count that is a lie must not make a list of its own length.
+    if places is None or len(places) != count or places != list(range(first, first + count)):
         raise CorruptObject(f"{key}: does not hold the records that are due there")
     return fields
 

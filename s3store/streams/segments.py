@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SEGMENT_FORMAT = "s3store.segment/1"
 """What a segment's header says of itself."""
 
-_NAME = re.compile(rf"\d{{10,20}}-[0-9a-z]{{{ULID_LENGTH}}}")
+_NAME = re.compile(rf"[0-9]{{10,20}}-[0-9a-z]{{{ULID_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,12 @@ class Segment:
         keys = found.get("keys")
         return cls(
             name,
-            int(found["first"]),
-            int(found["count"]),
-            int(found["bytes"]),
+            whole_number(found["first"]),
+            whole_number(found["count"]),
+            whole_number(found["bytes"]),
             found["sha256"],
             found["content"],
-            int(found.get("keyed", 0)),
+            whole_number(found.get("keyed", 0)),
             None if keys is None else read_digests(keys),
         )
 
@@ -104,6 +104,13 @@ def unpack_segment(keys: StreamKeys, segment: Segment, data: bytes) -> bytes:
     if unpacked.header.get("format") != SEGMENT_FORMAT:
         raise UnsupportedFormat(f"{key}: of format {unpacked.header.get('format')!r}; a newer s3store may read it")
     return unpacked.lines
+
+
+def whole_number(found: JsonValue) -> int:
+    """Return a number of a header. Raises `ValueError` unless it is a whole one that every reader can hold."""
+    if type(found) is not int or not 0 <= found < 2**63:
+        raise ValueError("no whole number from 0 on")
+    return found
 
 
 def content_digest(messages: Iterable[bytes]) -> str:

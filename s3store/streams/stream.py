@@ -16,7 +16,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..changes import Touch
-from ..errors import Conflict, CorruptObject, Decide, OutcomeUnknown, SessionNotFound
+from ..errors import Conflict, CorruptObject, Decide, OutcomeUnknown, SessionDeleted, SessionNotFound
 from ..keys import TRANSCRIPT, StreamKeys, session_prefix
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey
@@ -102,7 +102,9 @@ class Streams:
             )
             self._guesses.forget(place.keys.head)
             if landed.proposal is not None:
-                await place.remove(listed)
+                # A commit may have sealed more between the listing and the swap.
+                sealed = () if landed.base.state is None else landed.base.state.segments
+                await place.remove(sorted({*listed, *(place.keys.segment(segment.name) for segment in sealed)}))
         return living(landed.base.state) is not None
 
     async def resolve(self, session_id: str, commit_id: str, *, stream: str = TRANSCRIPT) -> bool:
@@ -111,26 +113,31 @@ class Streams:
         Raises `OutcomeUnknown` again if so many commits followed that the history no longer tells.
         """
         place = self._place(session_id, stream)
+        cell = _Cell(self, place.keys)
         async with self._turns.of(place.keys.head):
-            cell = _Cell(self, place.keys)
-            found = await cell.read()
-            if found.state is not None and commit_id in found.state.commits:
-                return True
-            # A new version shuts the door behind which the swap may still wait, and shows all that came in before.
-            if living(found.state) is None:
-                shut = await commit(
-                    self._store,
-                    self._runtime,
-                    self._policy,
-                    cell,
-                    Deletion(place, Terms(expected_version=0), listed=False, always=True),
-                    found,
-                )
-            else:
-                touch = StreamChange(place, _Segments(self, place.keys), [Touch()], Terms(), self._sizes)
-                shut = await commit(self._store, self._runtime, self._policy, cell, touch, found)
-            self._guesses.put(place.keys.head, shut.known)
-        return await self._is_in(session_id, commit_id, shut.base.state, stream)
+            for _ in range(_RESTARTS):
+                found = await cell.read()
+                if found.state is not None and commit_id in found.state.commits:
+                    return True
+                # A new version shuts the door behind which the swap may still wait, and shows all that came in before.
+                try:
+                    shut = await commit(
+                        self._store, self._runtime, self._policy, cell, self._shutter(place, found.state), found
+                    )
+                except (Conflict, SessionDeleted):
+                    # Created, or deleted, since it was read.
+                    continue
+                self._guesses.put(place.keys.head, shut.known)
+                return await self._is_in(session_id, commit_id, shut.base.state, stream)
+        raise _untold(session_id, commit_id, "the session changed again and again")
+
+    def _shutter(self, place: Workplace, head: Head | None) -> StreamChange | Deletion:
+        """Return a change that leaves a session as it is, and is turned down if that is no longer so."""
+        live = living(head)
+        if live is None:
+            return Deletion(place, Terms(expected_version=0), listed=False, always=True)
+        terms = Terms(incarnation=live.incarnation)
+        return StreamChange(place, _Segments(self, place.keys), [Touch()], terms, self._sizes)
 
     async def info(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> SessionInfo:
         """Return what there is to say of a session. Raises `SessionNotFound` or `SessionDeleted`."""
@@ -253,11 +260,7 @@ class Streams:
             async for part in self.parts(session_id, Terms(), stream=stream):
                 if any(record.commit == commit_id for record in part):
                     return True
-        raise OutcomeUnknown(
-            f"session {session_id!r}: too many commits followed {commit_id} for its history to tell",
-            session_id=session_id,
-            commit_id=commit_id,
-        )
+        raise _untold(session_id, commit_id, "too many commits followed for its history to tell")
 
 
 class _Cell:
@@ -319,6 +322,12 @@ def _refuse_gap(keys: StreamKeys, gone: NoSuchKey, before: Head | None, now: Hea
     """Raise `CorruptObject` if a segment is missing from a head that has not changed since it was missed first."""
     if before is not None and before.commits == now.commits:
         raise CorruptObject(f"{keys.head}: names {gone.key}, which is missing") from None
+
+
+def _untold(session_id: str, commit_id: str, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"session {session_id!r}: commit {commit_id}: {why}", session_id=session_id, commit_id=commit_id
+    )
 
 
 def _replaced(session_id: str) -> Conflict:

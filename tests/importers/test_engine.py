@@ -27,28 +27,28 @@ def sessions_under(path: Path) -> list[SourceSession]:
     return [session for file in discover(path).files for session in read(file.path, file.format)]
 
 
-def bring(store: SessionStore, path: Path) -> Imported:
+def bring(store: SessionStore, path: Path, *, replace: bool = False) -> Imported:
     [session] = sessions_under(path)
-    return import_session(store, session)
+    return import_session(store, session, replace=replace)
 
 
 def test_every_sample_is_stored_as_it_is_and_only_once(store: SessionStore) -> None:
     for session in sessions_under(SAMPLES):
-        assert import_session(store, session).action == "new"
+        assert import_session(store, session).outcome == "new"
         assert store.load(session.id).messages == list(session.messages())
         version = store.info(session.id).version
-        assert import_session(store, session) == Imported(session.id, "unchanged", 0)
+        assert import_session(store, session).outcome == "unchanged"
         assert store.info(session.id).version == version
     assert len(list(store.scan())) == len(sessions_under(SAMPLES)) == 10
 
 
 def test_an_imported_session_says_what_its_source_said(store: SessionStore) -> None:
     done = bring(store, CLAUDE_CODE)
-    info = store.info(done.session_id)
-    assert (done.records, info.count) == (41, 41)
+    info = store.info(done.id)
+    assert (done.added, done.records, info.count) == (41, 41, 41)
     assert info.metadata.name == "Forecast showed 0 °C for days below zero"
     assert info.metadata.agent == "claude-code"
-    assert info.metadata.attributes["source_created_at"] == "2026-03-09T08:41:11.137000Z"
+    assert info.metadata.attributes["first_message_at"] == "2026-03-09T08:41:11.137000Z"
     assert info.metadata.attributes["import"]["records"] == 41
 
 
@@ -63,8 +63,8 @@ def test_a_session_that_grows_while_it_is_imported_ends_up_as_it_is(store: Sessi
         path.write_bytes(content[:size])
         [session] = read(path, "claude-code")
         done = import_session(store, session)
-        assert done.action in ({"new"} if size == 1 else {"grew", "rewritten"})
-        assert store.load(done.session_id).messages == list(session.messages())
+        assert done.outcome == ("new" if size == 1 else "grew")
+        assert store.load(done.id).messages == list(session.messages())
 
 
 def test_growing_writes_only_what_is_new(store: SessionStore, tmp_path: Path) -> None:
@@ -72,22 +72,22 @@ def test_growing_writes_only_what_is_new(store: SessionStore, tmp_path: Path) ->
     lines = CLAUDE_CODE.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:10]))
     first = bring(store, path)
-    kept = store.load(first.session_id).records
+    kept = store.load(first.id).records
     path.write_bytes(b"".join(lines[:12]))
-    assert (bring(store, path).action, bring(store, path).action) == ("grew", "unchanged")
-    assert store.load(first.session_id).records[:10] == kept
+    assert (bring(store, path).outcome, bring(store, path).outcome) == ("grew", "unchanged")
+    assert store.load(first.id).records[:10] == kept
 
 
 def test_a_trajectory_gets_its_new_last_message(store: SessionStore, tmp_path: Path) -> None:
     document = json.loads(TRAJECTORY.read_text())
     path = tmp_path / "fix.traj"
     path.write_text(json.dumps({**document, "history": document["history"][:4]}))
-    assert bring(store, path).records == 5
+    assert bring(store, path).added == 5
     path.write_text(json.dumps(document))
     done = bring(store, path)
     [session] = sessions_under(path)
-    assert (done.action, done.records) == ("grew", 8)
-    assert store.load(done.session_id).messages == list(session.messages())
+    assert (done.outcome, done.added) == ("grew", 8)
+    assert store.load(done.id).messages == list(session.messages())
 
 
 def test_a_source_that_was_rewritten_replaces_the_session(store: SessionStore, tmp_path: Path) -> None:
@@ -95,19 +95,20 @@ def test_a_source_that_was_rewritten_replaces_the_session(store: SessionStore, t
     path.write_text('{"role":"user","content":"a"}\n{"role":"user","content":"b"}\n')
     bring(store, path)
     path.write_text('{"role":"user","content":"z"}\n')
-    done = bring(store, path)
-    assert done.action == "rewritten"
-    assert store.load(done.session_id).messages == [{"role": "user", "content": "z"}]
+    assert bring(store, path).outcome == "refused"
+    done = bring(store, path, replace=True)
+    assert done.outcome == "rewritten"
+    assert store.load(done.id).messages == [{"role": "user", "content": "z"}]
 
 
 def test_a_name_and_attributes_given_in_the_archive_stay(store: SessionStore, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     path.write_text('{"role":"user","content":"a"}\n')
-    session_id = bring(store, path).session_id
+    session_id = bring(store, path).id
     attributes = store.info(session_id).metadata.attributes
     store.update(session_id, name="mine", attributes={**attributes, "team": "x"})
     path.write_text('{"role":"user","content":"a"}\n{"role":"user","content":"b"}\n')
-    assert bring(store, path).action == "grew"
+    assert bring(store, path).outcome == "grew"
     metadata = store.info(session_id).metadata
     assert (metadata.name, metadata.attributes["team"]) == ("mine", "x")
 
@@ -116,19 +117,19 @@ def test_a_session_of_somebody_else_is_left_alone(store: SessionStore) -> None:
     [session] = sessions_under(CLAUDE_CODE)
     store.append(session.id, "not imported")
     done = import_session(store, session)
-    assert (done.action, done.reason) == ("clash", "the session in the archive was not imported")
+    assert done.outcome == "refused"
     assert store.load(session.id).messages == ["not imported"]
 
 
 def test_a_session_that_went_on_in_the_archive_is_left_alone(store: SessionStore, tmp_path: Path) -> None:
     path = tmp_path / "chat.jsonl"
     path.write_text('{"role":"user","content":"a"}\n')
-    session_id = bring(store, path).session_id
+    session_id = bring(store, path).id
     store.append(session_id, "went on here")
-    assert bring(store, path).action == "unchanged"
+    assert bring(store, path).outcome == "unchanged"
     path.write_text('{"role":"user","content":"a"}\n{"role":"user","content":"b"}\n')
     done = bring(store, path)
-    assert (done.action, done.records) == ("clash", 0)
+    assert (done.outcome, done.added) == ("refused", 0)
     assert store.load(session_id).messages[-1] == "went on here"
 
 
@@ -137,16 +138,16 @@ def test_another_source_of_the_same_id_is_left_out_and_named(store: SessionStore
         path = tmp_path / folder / "p" / "s.jsonl"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps({"type": "user", "uuid": "1", "message": text}) + "\n")
-    assert bring(store, tmp_path / "a").action == "new"
+    assert bring(store, tmp_path / "a").outcome == "new"
     done = bring(store, tmp_path / "b")
-    assert done.action == "clash"
-    assert done.reason == f"it was imported from {tmp_path / 'a' / 'p' / 's.jsonl'}"
+    assert done.outcome == "refused"
+    assert str(tmp_path / "a" / "p" / "s.jsonl") in (done.reason or "")
 
 
 def test_a_rehearsal_tells_and_writes_nothing(store: SessionStore) -> None:
     for session in sessions_under(SAMPLES):
-        done = import_session(store, session, rehearse=True)
-        assert (done.action, done.records) == ("new", len(list(session.messages())))
+        done = import_session(store, session, dry_run=True)
+        assert (done.outcome, done.added) == ("new", len(list(session.messages())))
     assert list(store.scan()) == []
 
 
@@ -155,11 +156,11 @@ def test_a_session_that_somebody_writes_meanwhile_is_not_overwritten(
 ) -> None:
     path = tmp_path / "chat.jsonl"
     shutil.copy(SAMPLES / "openai" / "support-chat.jsonl", path)
-    session_id = bring(store, path).session_id
+    session_id = bring(store, path).id
     path.write_text('{"role":"user","content":"other"}\n')
     info = store.info(session_id)
     store.append(session_id, "meanwhile")
     monkeypatch.setattr(store, "info", lambda _: info)
     with pytest.raises(Conflict):
-        bring(store, path)
+        bring(store, path, replace=True)
     assert store.load(session_id).messages[-1] == "meanwhile"

@@ -51,8 +51,8 @@ class Case:
         return self.store_type(bucket, prefix, options)
 
 
-BOTH = [
-    pytest.param(Case(S3BlockingStore, BlockingDriver), id="blocking"),
-    pytest.param(Case(S3AsyncStore, AsyncioDriver), id="asyncio", marks=[pytest.mark.aioboto3, _SKIP]),
-]
+BLOCKING = Case(S3BlockingStore, BlockingDriver)
+ASYNCIO = [pytest.param(Case(S3AsyncStore, AsyncioDriver), id="asyncio", marks=[pytest.mark.aioboto3, _SKIP])]
+"""The asyncio store, for `pytest.mark.parametrize("case", ASYNCIO)`."""
+BOTH = [pytest.param(BLOCKING, id="blocking"), *ASYNCIO]
 """Both stores, for `pytest.mark.parametrize("case", BOTH)`."""

@@ -69,9 +69,7 @@ def lose_answer() -> Fault:
 
 def answer(status: int, code: str, *, done: bool = False) -> Fault:
     """Answer with an S3 error; with `done`, after the server has done what was asked all the same."""
-    body = (
-        f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>scripted</Message></Error>'
-    )
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>scripted</Message></Error>'
     headers = (("Content-Type", "application/xml"),)
     return Fault(forward=done, reply=Reply(status, headers, body.encode()))
 

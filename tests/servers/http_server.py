@@ -211,9 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _record(self, request: Request, status: int | None, bytes_out: int) -> None:
         self.server.traffic.add(
-            Exchange(
-                request.method, request.target, status, len(request.body), bytes_out, dict(request.headers)
-            )
+            Exchange(request.method, request.target, status, len(request.body), bytes_out, dict(request.headers))
         )
 
 

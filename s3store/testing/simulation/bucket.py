@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from ...errors import S3StoreError
+import orjson
+
 from ...keys import is_transcript_head
 from ...objects.memory import MemoryStore
 from ...runtime import run
-from ...streams.head import unpack_transcript_head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from ...jsontext import JsonValue
     from ...objects.base import ListPage, StoredObject
 
 
@@ -63,14 +64,16 @@ class Bucket:
         return sorted(self._segments.keys() - frozenset().union(*self._named.values()))
 
     def _watch_head(self, key: str, body: bytes) -> None:
-        try:
-            _, head = unpack_transcript_head(key, body)
-        except S3StoreError as error:
-            self.violations.append(f"{key} was written so that it cannot be read: {error}")
-            return
         base = key.removesuffix(".jsonl.zst")
-        named = {f"{base}/{segment.name}.jsonl.zst": segment for segment in head.segments}
-        for name, segment in named.items():
-            if self._segments.get(name) != segment.sha256:
+        named = {f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in _header(body)["segments"]}
+        for name, sha256 in named.items():
+            if self._segments.get(name) != sha256:
                 self.violations.append(f"{key} names {name}, which is {'other' if name in self._segments else 'gone'}")
         self._named[key] = frozenset(named)
+
+
+def _header(head: bytes) -> dict[str, JsonValue]:
+    """Read the header in the skippable frame at the start of a head, with nothing of the code that is under test."""
+    length = int.from_bytes(head[4:8], "little")
+    header: dict[str, JsonValue] = orjson.loads(head[8 : 8 + length].partition(b"\n")[0])
+    return header

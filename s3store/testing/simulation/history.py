@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from ...jsontext import JsonValue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from ...model import Record, SessionInfo
@@ -142,7 +143,7 @@ class Operation:
         )
 
 
-def entries_of(records: list[Record]) -> tuple[Entry, ...]:
+def entries_of(records: Iterable[Record]) -> tuple[Entry, ...]:
     """Return the messages and keys of records."""
     return tuple((record.message, record.key) for record in records)
 

@@ -1,4 +1,4 @@
-"""Judging a history: is there an order of the calls that explains every answer?
+"""Judging a history: whether there is an order of the calls that explains every answer.
 
 The search is Wing and Gong's, with Lowe's memory of what was tried: at each point one of the calls that were under way
 has its effect. A call without an answer may have its effect at any later point, or never.

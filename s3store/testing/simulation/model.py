@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from .history import Deleted, Entry, Failed, Read, Unknown, Wrote
+from .history import Deleted, Entry, Failed, Read, Wrote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def after(state: State, operation: Operation) -> State | None:
         return _after_read(state, outcome)
     if isinstance(outcome, Deleted):
         return _deleted(state) if outcome.existed == state.live else None
-    return _after_unknown(state, operation, outcome)
+    return _after_unknown(state, operation)
 
 
 def _after_wrote(state: State, operation: Operation, outcome: Wrote) -> State | None:
@@ -125,10 +125,10 @@ def _after_read(state: State, outcome: Read) -> State | None:
     return state if outcome.seen is None else _shown(state, outcome.seen)
 
 
-def _after_unknown(state: State, operation: Operation, _: Unknown) -> State | None:
+def _after_unknown(state: State, operation: Operation) -> State | None:
     """Return the session after a call that nobody knows the end of, if it had an effect here."""
     if operation.is_delete:
-        return _deleted(state) if state.live else None
+        return _deleted(state) if state.live or operation.resolved else None
     effect = edited(state, operation.edits or ())
     return effect.state if effect.wrote else None
 

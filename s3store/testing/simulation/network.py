@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ...errors import StoreUnavailable
+from ...keys import ARCHIVE
 from ...objects.base import ListPage, ObjectAnswer, StoredObject, WriteRaced, check_get, check_list, check_put
 from .scheduler import Wait
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from .bucket import Bucket
     from .scheduler import Scheduler, Task
+
 
 class Fate(Enum):
     """What becomes of a request."""
@@ -43,8 +45,10 @@ _WRITE = (*_ANY, Fate.ANSWER_LOST, Fate.ANSWER_LOST, Fate.LATE, Fate.HELD, Fate.
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """How often requests meet a fault, and which. `fates` names those for each verb; a name twice is drawn twice as
-    often. `swap` is a PUT with a condition."""
+    """How often requests meet a fault, and which.
+
+    `fates` names those for each verb; a name twice is drawn twice as often. The verb "swap" is a PUT with a condition.
+    """
 
     faults: float = 0.0
     """The share of requests that do, 0 to 1."""
@@ -196,7 +200,7 @@ class _Request(Wait):
 
     def _answer(self) -> None:
         value = self._value
-        if self._fate is Fate.DAMAGED and isinstance(value, StoredObject):
+        if self._fate is Fate.DAMAGED and isinstance(value, StoredObject) and self._key != ARCHIVE:
             value = replace(value, body=_damaged(value.body, self._task.chance))
         self._network.scheduler.resume(self._task, self, value, self._error)
 

@@ -1,0 +1,62 @@
+"""What is loaded when, and what is left behind: each in a fresh interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "rich", "click", "pytest"}
+
+
+_DIRECTORY = """
+import s3store, tempfile
+with tempfile.TemporaryDirectory() as folder, s3store.SessionStore(f"file://{folder}/archive") as store:
+    store.append("a", "x")
+"""
+_REQUEST = """
+from s3store import S3Options, S3StoreError
+from s3store.objects.s3_blocking import S3BlockingStore
+from s3store.runtime import run
+options = S3Options(endpoint_url="http://127.0.0.1:9", region="x", connect_timeout=0.01)
+store = S3BlockingStore("bucket", "prefix", options)
+try: run(store.put("key", b"", if_absent=True))
+except S3StoreError: pass
+run(store.close())
+"""
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top-level modules that are loaded once the code has run."""
+    script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-X", "dev", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import s3store",
+        "from s3store import *",
+        "import s3store; s3store.SessionStore('memory://').append('a', 'x')",
+        "import s3store; s3store.SessionStore('s3://bucket/prefix', s3=s3store.S3Options(region='eu-central-1'))",
+        _DIRECTORY,
+        "import s3store; s3store.AsyncSessionStore('s3://bucket/prefix')",
+    ],
+    ids=["import", "star", "memory", "s3-opened", "directory", "s3-opened-async"],
+)
+def test_no_sdk_is_loaded_before_something_is_sent(code: str) -> None:
+    assert loaded_by(code) & HEAVY == set()
+
+
+def test_the_sdk_is_loaded_by_the_first_request() -> None:
+    assert "boto3" in loaded_by(_REQUEST)
