@@ -22,9 +22,10 @@ from s3store.importers.detect import discover
 from s3store.importers.engine import import_session
 from s3store.importers.formats import read
 
-from .common import Table, arguments, moto_process, report, s3_options, sdk_environment
+from .common import KIB, Table, arguments, moto_process, report, s3_options, sdk_environment
 from .content import coding_session
 
+PLACES = ("directory", "moto")
 _EARLY = 1000
 _BUCKET = "benchmark"
 
@@ -36,7 +37,7 @@ class Import:
     sessions: int
     records: int
     seconds: float
-    peak_early: int
+    peak_early: int | None
     peak: int
 
 
@@ -45,6 +46,7 @@ def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--sessions", type=int, default=10_000, help="sessions to import (default: 10,000)")
     parser.add_argument("--bytes", type=int, default=8_000, help="about the size of each (default: 8,000)")
+    parser.add_argument("--place", action="append", choices=PLACES, help="where to store; may be repeated")
     options = parser.parse_args()
     columns = ("archive", "pass", "sessions", "records", "seconds", "sessions/s")
     table = Table("Import", (*columns, f"peak MiB at {_EARLY:,}", "peak MiB at the end"))
@@ -52,13 +54,14 @@ def main() -> None:
         folder = Path(closing.enter_context(tempfile.TemporaryDirectory()))
         _write(folder / "sessions", options.sessions, options.bytes)
         url = closing.enter_context(moto_process())
-        for place, location in (("directory", f"file://{folder / 'archive'}"), ("moto", f"s3://{_BUCKET}/archive")):
+        for place in options.place or PLACES:
+            location = f"s3://{_BUCKET}/archive" if place == "moto" else f"file://{folder / 'archive'}"
             for number in ("first", "again"):
                 done = _in_a_process(folder / "sessions", location, url)
                 rate = done.sessions / done.seconds
                 table.add(
                     *(place, number, done.sessions, done.records, done.seconds, rate),
-                    *(done.peak_early / 1024, done.peak / 1024),
+                    *(done.peak_early / KIB if done.peak_early else None, done.peak / KIB),
                 )
     report("import_sessions", [table], as_json=options.json)
 
@@ -77,7 +80,8 @@ def _import_all(sessions: Path, location: str, url: str) -> Import:
     # Where the archive is new, its store is checked once; that is no part of an import.
     store.delete("ready")
     began = time.perf_counter()
-    count = records = early = 0
+    count = records = 0
+    early: int | None = None
     with store:
         for file in discover(sessions).files:
             for session in read(file.path, file.format):

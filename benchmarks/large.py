@@ -1,6 +1,6 @@
 """A transcript of a million records in a directory: what an append costs at its end, and reading it with little memory.
 
-The records are like those of a trace, about 250 bytes each, appended in batches. Reading is done by processes of
+The records are like those of a trace, about 160 bytes each, appended in batches. Reading is done by processes of
 their own, whose memory at the peak is measured beside that of a process that has only imported s3store.
 """
 

@@ -32,7 +32,7 @@ from s3store import SessionStore
 from tests.servers import MinistackServer
 
 from .common import KIB, MIB, Table, add_corpus, arguments, interleaved, milliseconds, moto_process, report, s3_options
-from .content import corpus_sessions, json_bytes, transcript
+from .content import coding_session, corpus_sessions, json_bytes, transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,6 +126,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=60, help="measured rounds of each job (default: 60)")
     parser.add_argument("--place", action="append", choices=PLACES, help="where to store; may be repeated")
     parser.add_argument("--size", action="append", choices=tuple(SIZES), help="size of transcript; may be repeated")
+    parser.add_argument("--made-up", action="store_true", help="a made-up coding session, with longer messages")
     parser.add_argument("--profile", action="store_true", help="print where s3store's own time goes")
     options = parser.parse_args()
     sessions = corpus_sessions(options.corpus)
@@ -135,7 +136,7 @@ def main() -> None:
         with ExitStack() as closing:
             ours, by_hand = _open(place, closing)
             for size in options.size or SIZES:
-                messages = transcript(sessions, SIZES[size])
+                messages = _made_up(SIZES[size]) if options.made_up else transcript(sessions, SIZES[size])
                 packed = len(zstandard.compress(orjson.dumps(messages), 3))
                 label = f"{size}, {len(messages):,} messages, zstd {json_bytes(messages) / packed:.1f}:1"
                 for pair in _pairs(ours, by_hand, size, messages):
@@ -144,6 +145,13 @@ def main() -> None:
                         _profile(f"{place}, {label}, {pair.name}", pair.ours)
         tables.append(table)
     report("save_load", tables, as_json=options.json)
+
+
+def _made_up(size: int) -> list[JsonValue]:
+    messages = [message for turn in coding_session(1, size) for message in turn]
+    while json_bytes(messages) > size:
+        messages.pop()
+    return messages
 
 
 def _open(place: str, closing: ExitStack) -> tuple[SessionStore, ByHand]:

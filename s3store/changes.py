@@ -46,13 +46,16 @@ class Replace:
     """Put a whole new transcript in the place of the old one.
 
     Records at the start that have not changed stay as they are, with the time and key they were stored with.
-    Takes and raises the same as `Extend`.
+    Takes and raises the same as `Extend`, and `InvalidOption` if two messages have the same key.
     """
 
     __slots__ = ("messages",)
 
     def __init__(self, messages: Iterable[object], *, keys: Iterable[str | None] | None = None) -> None:
         self.messages: Sequence[EncodedMessage] = _encode(messages, keys)
+        given = [message.key for message in self.messages if message.key is not None]
+        if len(set(given)) < len(given):
+            raise InvalidOption("two messages have the same idempotency key")
 
 
 class ReplaceLast:

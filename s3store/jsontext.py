@@ -109,13 +109,16 @@ def _inside(level: list[object]) -> list[object]:
             inner += item
         else:
             _check_scalar(item)
-    return [item for item in inner if type(item) not in _SCALARS]
+    # Each only once: what contains itself twice would double with every level.
+    return list({id(item): item for item in inner if type(item) not in _SCALARS}.values())
 
 
 def _dumps_all(messages: Sequence[object]) -> list[bytes] | None:
     """Encode messages the quick way; None if one of them needs another way, or is too large."""
     try:
-        texts = list(map(orjson.dumps, messages))
+        # Each is copied to its exact size. orjson shrinks the block that it returns, and a heap full of such blocks
+        # makes the allocator give back and take again a page for nearly every message: five times the time.
+        texts = [b"%s" % orjson.dumps(message) for message in messages]
     except TypeError:
         return None
     return texts if max(map(len, texts), default=0) <= MAX_MESSAGE_BYTES else None

@@ -8,12 +8,17 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from .errors import CorruptObject, InvalidOption, InvalidRecord
+import orjson
+
+from .errors import CorruptObject, InvalidOption, InvalidRecord, TooLarge
 from .jsontext import JsonValue, check_json
 from .times import format_time, parse_time
 
 if TYPE_CHECKING:
     from datetime import datetime
+
+MAX_METADATA_BYTES = 256 * 1024
+"""The most metadata that a session has, in bytes of JSON. It is written with every commit."""
 
 _LARGEST_HEADER_INTEGER = 2**64 - 1
 _SMALLEST_HEADER_INTEGER = -(2**63)
@@ -76,14 +81,21 @@ class Metadata:
     attributes: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
 
     def changed(self, changes: Mapping[str, Any]) -> Metadata:
-        """Return a copy with some fields changed. Raises `InvalidOption` for a name or a value that is none."""
+        """Return a copy with some fields changed.
+
+        Raises `InvalidOption` for a name or a value that is none, and `TooLarge` over `MAX_METADATA_BYTES`.
+        """
         unknown = changes.keys() - METADATA_FIELDS
         if unknown:
             raise InvalidOption(
                 f"a session has no field {', '.join(sorted(unknown))}; it has {', '.join(sorted(METADATA_FIELDS))}"
             )
         checked: dict[str, Any] = {name: _CHECKS.get(name, _text)(name, value) for name, value in changes.items()}
-        return replace(self, **checked)
+        changed = replace(self, **checked)
+        size = len(orjson.dumps(changed.to_json()))
+        if size > MAX_METADATA_BYTES:
+            raise TooLarge(f"metadata of {size} bytes of JSON is over the limit of {MAX_METADATA_BYTES}")
+        return changed
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the fields that are set, as they stand in a head."""

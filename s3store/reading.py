@@ -16,8 +16,8 @@ from typing import Literal, TypeAlias
 from .importers.lines import MARK, lenient, raw_line
 from .jsontext import JsonValue
 
-Kind: TypeAlias = Literal["text", "thinking", "tool_call", "tool_result", "image", "meta"]
-"""What a part of a message is; `meta` is everything that is neither talk nor tool."""
+Kind: TypeAlias = Literal["text", "thinking", "tool_call", "tool_result", "image", "meta", "echo"]
+"""What a part of a message is; `meta` is everything that is neither talk nor tool, `echo` repeats another record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -436,7 +436,9 @@ def _codex_event(payload: dict[str, JsonValue]) -> Part:
     text = payload.get("message", payload.get("text"))
     name = payload.get("type")
     role = name if isinstance(name, str) else "event"
-    return Part(role, "meta", text) if isinstance(text, str) else _as_it_is(role, payload)
+    if not isinstance(text, str):
+        return _as_it_is(role, payload)
+    return Part(role, "echo" if role in _CODEX_ECHOES else "meta", text)
 
 
 def _codex_message(item: dict[str, JsonValue]) -> Iterator[Part]:
@@ -482,6 +484,7 @@ def _shell_output(output: str) -> tuple[str, None, bool]:
 _EXIT_CODE = re.compile(r"^(?:Process exited with code|Exit code:) (-?\d{1,9})$", re.MULTILINE)
 _EXIT_CODE_WITHIN = 300
 
+_CODEX_ECHOES = frozenset({"user_message", "agent_message", "agent_reasoning"})
 _CODEX_ITEMS: dict[str, _Reader] = {
     "message": _codex_message,
     "reasoning": _codex_reasoning,

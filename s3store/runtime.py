@@ -7,11 +7,9 @@ the caller's event loop; the simulator brings a runtime of its own.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -20,6 +18,7 @@ from .ids import UlidSource
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Iterable
+    from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
 
@@ -117,6 +116,8 @@ class BlockingRuntime(_SystemClock):
     def _threads(self) -> ThreadPoolExecutor:
         with self._pool_lock:
             if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._pool = ThreadPoolExecutor(self._max_threads, thread_name_prefix="s3store")
             return self._pool
 
@@ -133,18 +134,28 @@ class _ThreadLock(AbstractAsyncContextManager[None]):
 
 
 class AsyncioRuntime(_SystemClock):
-    """For the asyncio face: everything suspends on the running event loop."""
+    """For the asyncio face: everything suspends on the running event loop.
+
+    asyncio is imported here and not above: it is a third of what `import s3store` would take, and the blocking face
+    does without it.
+    """
 
     def __init__(self, *, max_tasks: int = 32) -> None:
+        import asyncio
+
         super().__init__()
         self._slots = asyncio.Semaphore(max_tasks)
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for that long."""
+        import asyncio
+
         await asyncio.sleep(seconds)
 
     async def gather(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         """Run each coroutine as a task; the first error, or a cancellation, cancels the others and waits for them."""
+        import asyncio
+
         coroutines = list(work)
         if len(coroutines) == 1:
             return [await coroutines[0]]
@@ -158,6 +169,8 @@ class AsyncioRuntime(_SystemClock):
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return an `asyncio.Lock`."""
+        import asyncio
+
         return asyncio.Lock()
 
     async def close(self) -> None:

@@ -24,7 +24,7 @@ KINDS = (
     "memory-async",
     "directory",
     "directory-async",
-    "s3",
+    pytest.param("s3", marks=pytest.mark.s3),
     pytest.param("s3-async", marks=pytest.mark.aioboto3),
 )
 """Every store with every face that it has."""

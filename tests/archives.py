@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from s3store import AsyncSession, AsyncSessionStore, CommitPolicy, S3Options, SessionStore
@@ -113,20 +114,29 @@ def prepare(objects: ObjectStore) -> None:
     run(objects.put("archive.json", run(model.get("archive.json")).body))
 
 
-def s3_options(endpoint: str, **more: Any) -> S3Options:
-    """Return options for boto3 and a server on loopback."""
+@cache
+def _session() -> object:
+    # One for all: it keeps the SDK's descriptions of S3, which take long to read.
     import boto3
 
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    return S3Options(session=session, endpoint_url=endpoint, addressing_style="path", **more)
+    return boto3.Session("test", "test", region_name="us-east-1")
+
+
+@cache
+def _async_session() -> object:
+    import aioboto3
+
+    return aioboto3.Session("test", "test", region_name="us-east-1")
+
+
+def s3_options(endpoint: str, **more: Any) -> S3Options:
+    """Return options for boto3 and a server on loopback."""
+    return S3Options(session=_session(), endpoint_url=endpoint, addressing_style="path", **more)
 
 
 def async_s3_options(endpoint: str, **more: Any) -> S3Options:
     """Return options for aioboto3 and a server on loopback."""
-    import aioboto3
-
-    session = aioboto3.Session("test", "test", region_name="us-east-1")
-    return S3Options(session=session, endpoint_url=endpoint, addressing_style="path", **more)
+    return S3Options(session=_async_session(), endpoint_url=endpoint, addressing_style="path", **more)
 
 
 def local_place(objects: ObjectStore, location: str | ObjectStore, closing: ExitStack, *, asynchronous: bool) -> Place:

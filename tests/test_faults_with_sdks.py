@@ -73,7 +73,9 @@ class FaultyPlace(Place):
         return store
 
 
-@pytest.fixture(params=["blocking", pytest.param("async", marks=pytest.mark.aioboto3)])
+@pytest.fixture(
+    params=[pytest.param("blocking", marks=pytest.mark.s3), pytest.param("async", marks=pytest.mark.aioboto3)]
+)
 def place(
     request: pytest.FixtureRequest,
     moto: MotoServer,

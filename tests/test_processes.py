@@ -120,6 +120,7 @@ def test_four_processes_append_to_one_session_in_a_directory(tmp_path: Path) -> 
         race(location, "-", store)
 
 
+@pytest.mark.s3
 def test_four_processes_append_to_one_session_in_s3(moto: MotoServer, bucket_name: Callable[[], str]) -> None:
     location = f"s3://{moto.make_bucket(bucket_name())}/agents"
     with SessionStore(location, s3=s3_options(moto.url)) as store:

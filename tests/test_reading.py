@@ -138,7 +138,7 @@ CASES: dict[str, tuple[object, list[Part]]] = {
     ),
     "codex event that repeats an item": (
         event(type="agent_message", message="hi"),
-        [Part("agent_message", "meta", "hi")],
+        [Part("agent_message", "echo", "hi")],
     ),
     "codex event without text": (
         event(type="token_count", info=None),

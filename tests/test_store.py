@@ -148,6 +148,21 @@ def test_times_and_version_grow_with_each_commit(store: SessionStore) -> None:
     assert first == 2
 
 
+@pytest.mark.parametrize("step", [timedelta(0), timedelta(days=-1)], ids=["stands-still", "goes-back"])
+def test_times_grow_also_where_a_clock_does_not(
+    memory: Place, monkeypatch: pytest.MonkeyPatch, step: timedelta
+) -> None:
+    store = memory.open()
+    infos = [store.append("a", 0)]
+    for number in range(1, 4):
+        moment = infos[0].updated_at + number * step
+        monkeypatch.setattr("s3store.runtime.BlockingRuntime.now", lambda self, moment=moment: moment)
+        infos.append(memory.open().append("a", number))
+    for before, after in itertools.pairwise(infos):
+        assert before.updated_at < after.updated_at
+    assert [record.at for record in store.load("a").records] == [info.updated_at for info in infos]
+
+
 def test_what_changes_nothing_writes_nothing(store: SessionStore) -> None:
     store.create("a", ["one"], keys=["k"], name="n")
     before = store.info("a")

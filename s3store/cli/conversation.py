@@ -66,10 +66,10 @@ def conversation(records: Iterable[Record], view: View) -> Iterator[Line]:
     for record in records:
         for part in read_message(record.message):
             is_tool = part.kind in {"tool_call", "tool_result"}
-            if is_tool and not view.tools:
+            if (is_tool and not view.tools) or (part.kind == "echo" and not view.full):
                 continue
             # A tool's result stands below the call, and an event is nobody's talk: neither changes who speaks.
-            if part.kind not in {"meta", "tool_result"} and part.role != speaker:
+            if part.kind not in {"meta", "echo", "tool_result"} and part.role != speaker:
                 speaker = part.role
                 yield from _speaker(part)
             elif after_tool and not is_tool:

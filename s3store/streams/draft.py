@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
-from ..errors import InvalidOption
+from ..errors import CorruptObject, InvalidOption
 from ..model import Metadata
+from ..objects.base import NoSuchKey
 from ..times import format_time
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
@@ -190,7 +191,7 @@ class Draft:
             if len(part) < segment.count or segment.content != content_digest(each.json for each in part):
                 # The records at its start may be the same all the same, and then they keep their keys and times.
                 del self.segments[place:]
-                whole = await self._reader.lines(segment)
+                whole = await self._lines_if_readable(segment) if part else b""
                 tail = split_lines(whole)
                 if segment.keyed:
                     self.tail_keys.update(digest(key) for key in keys_of(tail))
@@ -205,6 +206,16 @@ class Draft:
         self._kept = whole if kept == len(tail) else b"".join(line + b"\n" for line in tail[:kept])
         self._kept_count = kept
         return same + kept
+
+    async def _lines_if_readable(self, segment: Segment) -> bytes:
+        """Return the lines of a segment that is to be replaced; none if it is missing or damaged.
+
+        Replacing everything is how a damaged transcript is mended, so it must not fail for want of what it replaces.
+        """
+        try:
+            return await self._reader.lines(segment)
+        except (NoSuchKey, CorruptObject):
+            return b""
 
     async def _replace_last(self, message: EncodedMessage) -> None:
         taken = await self._take_last()
@@ -310,6 +321,8 @@ def within_key_budget(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
 def _grouped(lines: Sequence[bytes], most: int) -> list[list[bytes]]:
     """Cut lines into groups of at most `most` bytes; a longer line is a group of its own. At least one group."""
+    if sum(map(len, lines)) <= most:
+        return [list(lines)]
     groups: list[list[bytes]] = [[]]
     size = 0
     for line in lines:

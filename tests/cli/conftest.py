@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_LONGEST_SECONDS = 30
+
+
 class Cli:
     """Runs commands in this process, or in one of their own."""
 
     def __init__(self, home: Path) -> None:
         self.url = (home / "archive").as_uri()
+        self._timers: list[threading.Timer] = []
         self.env = {"S3STORE_URL": self.url, "XDG_CONFIG_HOME": str(home / "config"), "NO_COLOR": "1"}
 
     def __call__(self, *args: object, stdin: str | None = None, env: dict[str, str] | None = None) -> Result:
@@ -47,17 +52,28 @@ class Cli:
         stdout: int = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
-        """Start a command in a process of its own."""
+        """Start a command in a process of its own. One that hangs is ended, so that no test waits for ever."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("S3STORE_")} | self.env
         words = [sys.executable, "-m", "s3store.cli", *map(str, args)]
-        return subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=stderr, env=environ)
+        process = subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=stderr, env=environ)
+        timer = threading.Timer(_LONGEST_SECONDS, process.kill)
+        timer.start()
+        self._timers.append(timer)
+        return process
+
+    def close(self) -> None:
+        """Wait for no process any more."""
+        for timer in self._timers:
+            timer.cancel()
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     for name in [name for name in os.environ if name.startswith("S3STORE_")]:
         monkeypatch.delenv(name)
-    return Cli(tmp_path)
+    made = Cli(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

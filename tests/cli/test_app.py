@@ -130,9 +130,10 @@ def test_completion_knows_the_commands(cli: Cli) -> None:
     assert {line.split(",")[1] for line in out.decode().split()} == {"show", "stat", "set"}
 
 
-def test_a_pipe_that_closes_early_is_no_error(cli: Cli, store: SessionStore) -> None:
+@pytest.mark.parametrize("args", [("show", "--raw"), ("export", "--out", "-")])
+def test_a_pipe_that_closes_early_is_no_error(cli: Cli, store: SessionStore, args: tuple[str, ...]) -> None:
     store.extend("long", ["x" * 1000] * 500)
-    process = cli.start("show", "long", "--raw")
+    process = cli.start(*args, "long")
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.read(1)

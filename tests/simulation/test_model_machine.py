@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -93,6 +93,44 @@ class Model:
         while same < min(len(entries), len(self.entries)) and _text(entries[same][0]) == _text(self.entries[same][0]):
             same += 1
         self.entries[same:] = entries[same:]
+
+
+def _commit_both(
+    store: SessionStore, session_id: str, model: Model, edits: Sequence[tuple[str, list[Any]]], state: str
+) -> SessionInfo:
+    """Make changes in one commit, to a session and to its model, and compare what they did."""
+    appended, removed, cleared = 0, [], 0
+    changes: list[Change] = [Update(state=state)]
+    for kind, entries in edits:
+        messages, keys = [message for message, _ in entries], [key for _, key in entries]
+        match kind:
+            case "extend":
+                changes.append(Extend(messages, keys=keys))
+                appended += model.extend(entries)
+            case "remove last":
+                changes.append(RemoveLast())
+                removed += model.entries[-1:]
+                del model.entries[-1:]
+            case "replace last" if entries:
+                changes.append(ReplaceLast(messages[0]))
+                removed += model.entries[-1:]
+                model.entries[-1:] = [(messages[0], key) for _, key in model.entries[-1:]]
+            case "clear":
+                changes.append(Clear())
+                cleared += len(model.entries)
+                model.entries.clear()
+    committed = store.commit(session_id, *changes)
+    assert (committed.appended, committed.cleared) == (appended, cleared)
+    assert _shown(committed.removed) == _texts(removed)
+    assert committed.commit_id is not None
+    return committed.info
+
+
+def _with_sizes(objects: ObjectStore, sizes: Sizes) -> SessionStore:
+    """Return a store with small sizes: nothing else seals, unseals and deletes segments all the time."""
+    store = SessionStore(objects)
+    store._archive = Archive(Opened(objects, built_in=True), BlockingRuntime(), CommitPolicy(), sizes)
+    return store
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -183,7 +221,9 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(which=_which, session_id=_ids, times=st.integers(1, 4))
     def remove_last(self, which: int, session_id: str, times: int) -> None:
         model = self._model_of(session_id, lambda: self._stores[which].remove_last(session_id))
-        for _ in range(0 if model is None else times):
+        if model is None:
+            return
+        for _ in range(times):
             removed = self._stores[which].remove_last(session_id)
             assert _shown([] if removed is None else [removed]) == _texts(model.entries[-1:])
             if model.entries:
@@ -212,33 +252,9 @@ class SessionMachine(RuleBasedStateMachine):
     def commit(self, which: int, session_id: str, edits: list[tuple[str, list[Any]]]) -> None:
         """Several changes at once, of which each sees what the one before has left."""
         model = self._live.get(session_id, Model())
-        appended, removed, cleared = 0, [], 0
-        changes: list[Change] = [Update(state=f"at {self._versions.get(session_id, 0)}")]
-        for kind, entries in edits:
-            messages, keys = [message for message, _ in entries], [key for _, key in entries]
-            match kind:
-                case "extend":
-                    changes.append(Extend(messages, keys=keys))
-                    appended += model.extend(entries)
-                case "remove last":
-                    changes.append(RemoveLast())
-                    removed += model.entries[-1:]
-                    del model.entries[-1:]
-                case "replace last" if entries:
-                    changes.append(ReplaceLast(messages[0]))
-                    removed += model.entries[-1:]
-                    model.entries[-1:] = [(messages[0], key) for _, key in model.entries[-1:]]
-                case "clear":
-                    changes.append(Clear())
-                    cleared += len(model.entries)
-                    model.entries.clear()
-
-        committed = self._stores[which].commit(session_id, *changes)
-
-        assert (committed.appended, committed.cleared) == (appended, cleared)
-        assert _shown(committed.removed) == _texts(removed)
-        assert committed.commit_id is not None
-        self._wrote(session_id, model, {}, committed.info)
+        state = f"at {self._versions.get(session_id, 0)}"
+        info = _commit_both(self._stores[which], session_id, model, edits, state)
+        self._wrote(session_id, model, {}, info)
 
     @rule(which=_which, session_id=_ids)
     def delete(self, which: int, session_id: str) -> None:
@@ -302,11 +318,7 @@ class SessionMachine(RuleBasedStateMachine):
         self._touched = set()
 
     def _opened(self) -> SessionStore:
-        """Return a store with small sizes: nothing else seals, unseals and deletes segments all the time."""
-        objects = self._new_store()
-        store = SessionStore(objects)
-        store._archive = Archive(Opened(objects, built_in=True), BlockingRuntime(), CommitPolicy(), self._sizes)
-        return store
+        return _with_sizes(self._new_store(), self._sizes)
 
     def _model_of(self, session_id: str, call: Callable[[], object]) -> Model | None:
         """Return the model of a session; where there is none, check that the call says so."""
@@ -365,7 +377,7 @@ class DirectoryMachine(SessionMachine):
 
 
 _bounded = settings(
-    max_examples=60,
+    max_examples=40,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
@@ -375,4 +387,28 @@ _bounded = settings(
 TestMemory = MemoryMachine.TestCase
 TestMemory.settings = _bounded
 TestDirectory = DirectoryMachine.TestCase
-TestDirectory.settings = settings(_bounded, max_examples=30)
+TestDirectory.settings = settings(_bounded, max_examples=20)
+
+
+_FEW_EDITS: tuple[tuple[str, list[Any]], ...] = (
+    ("extend", [("one", "k1")]),
+    ("extend", [("two", "k2"), ("three", None)]),
+    ("extend", [("four", None)]),
+    ("remove last", []),
+    ("remove last", []),
+    ("replace last", [("five", None)]),
+    ("clear", []),
+)
+_few_commits = st.lists(st.lists(st.sampled_from(_FEW_EDITS), min_size=1, max_size=4), min_size=6, max_size=12)
+
+
+@settings(_bounded, max_examples=250)
+@given(commits=_few_commits, sizes=st.sampled_from((Sizes(seal=1), Sizes(seal=1, chunk=400))))
+def test_a_key_is_stored_once_however_records_are_sealed_and_taken_back(
+    commits: list[list[tuple[str, list[Any]]]], sizes: Sizes
+) -> None:
+    model = Model()
+    with _with_sizes(MemoryStore(), sizes) as store:
+        for number, edits in enumerate(commits):
+            _commit_both(store, "s", model, edits, f"at {number}")
+        assert _shown(store.load("s").records) == _texts(model.entries)

@@ -13,7 +13,7 @@ from s3store.streams import change, commit, stream
 from s3store.streams.change import Deletion, StreamChange
 from s3store.streams.draft import segment_of
 from s3store.streams.segments import pack_segment
-from s3store.streams.stream import Streams
+from s3store.streams.stream import Streams, _Cell
 from s3store.streams.terms import Terms, living
 from s3store.testing.simulation import Report, shrink, simulate
 
@@ -134,7 +134,7 @@ def test_a_delete_that_lists_after_its_swap_is_found(monkeypatch: pytest.MonkeyP
 
     async def delete(self: Streams, session_id: str, terms: Terms, *, stream: str = "transcript") -> bool:
         place = self._place(session_id, stream)
-        cell = globals()["stream"]._Cell(self, place.keys)
+        cell = _Cell(self, place.keys)
         deletion = Deletion(place, terms, listed=True)
         landed = await commit.commit(self._store, self._runtime, self._policy, cell, deletion)
         listed = [key async for key in self._keys_of(session_id) if key != place.keys.head]

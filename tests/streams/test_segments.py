@@ -89,5 +89,7 @@ def test_what_does_not_need_the_damaged_segment_goes_on(sealed: Place) -> None:
     assert store.last("a", 1)[0].message == {"number": 7}
     assert store.append("a", "more").count == 9
     assert [record.seq for record in store.records("a", start=4)] == [4, 5, 6, 7, 8]
-    store.save("a", ["all anew"])
-    assert store.load("a").messages == ["all anew"]
+    assert store.clear("a") == 9
+    store.append("a", "anew")
+    assert store.load("a").messages == ["anew"]
+    assert store.delete("a") is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ...changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .network import SimulatedStore
     from .plan import Mode, Step
     from .runtime import SimulatedRuntime
-    from .scheduler import Scheduler
+    from .scheduler import Scheduler, Task
 
 _NAMES = ("one", "two", None)
 _READS = frozenset({"load", "last", "records", "info"})
@@ -91,7 +92,7 @@ class Client:
             await life.runtime.sleep(task.chance.expovariate(20.0))
             cancelled_after = task.chance.uniform(0.0, 0.2) if task.chance.random() < self._mode.cancels else None
             if cancelled_after is not None and not step.calm:
-                self._scheduler.after(cancelled_after, _Canceller(self, self._next))
+                self._scheduler.after(cancelled_after, partial(self._cancel, task, self._next))
             await self._take(life, step, task.chance)
 
     async def _take(self, life: Life, step: Step, chance: random.Random) -> None:
@@ -182,22 +183,10 @@ class Client:
         if isinstance(outcome, Deleted):
             self._versions[session_id] = 0
 
-    def is_at(self, place: int) -> bool:
-        """Tell whether the step with this number is under way."""
-        return self._next == place
-
-
-class _Canceller:
-    """Cancels one call of a client, if it is still under way by then."""
-
-    def __init__(self, client: Client, place: int) -> None:
-        self._client = client
-        self._place = place
-        self._task = client._scheduler.current  # noqa: SLF001 - part of the client
-
-    def __call__(self) -> None:
-        if self._task is not None and self._client.is_at(self._place):
-            self._client._scheduler.cancel(self._task)  # noqa: SLF001 - part of the client
+    def _cancel(self, task: Task, place: int) -> None:
+        """Cancel one call, if it is still under way."""
+        if self._next == place:
+            self._scheduler.cancel(task)
 
 
 async def _made(core: SessionCore, operation: Operation, step: Step, chance: random.Random) -> Outcome:
