@@ -9,24 +9,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .errors import InvalidOption
-from .jsontext import EncodedMessage, encode_message, encode_messages
+from .jsontext import EncodedMessages, encode_messages
 from .model import Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 
 class Append:
     """Add one message at the end.
 
     `key` is an idempotency key: if the transcript holds a record with that key already, nothing is added.
-    Raises `InvalidRecord` and `TooLarge` as `s3store.jsontext.encode_message` says.
+    Raises `InvalidRecord` and `TooLarge` as `s3store.jsontext.encode_messages` says.
     """
 
     __slots__ = ("messages",)
 
     def __init__(self, message: object, *, key: str | None = None) -> None:
-        self.messages: Sequence[EncodedMessage] = (encode_message(message, key=key),)
+        self.messages = encode_messages([message], [key])
 
 
 class Extend:
@@ -39,7 +39,7 @@ class Extend:
     __slots__ = ("messages",)
 
     def __init__(self, messages: Iterable[object], *, keys: Iterable[str | None] | None = None) -> None:
-        self.messages: Sequence[EncodedMessage] = _encode(messages, keys)
+        self.messages = _encode(messages, keys)
 
 
 class Replace:
@@ -52,8 +52,8 @@ class Replace:
     __slots__ = ("messages",)
 
     def __init__(self, messages: Iterable[object], *, keys: Iterable[str | None] | None = None) -> None:
-        self.messages: Sequence[EncodedMessage] = _encode(messages, keys)
-        given = [message.key for message in self.messages if message.key is not None]
+        self.messages = _encode(messages, keys)
+        given = list(self.messages.given_keys())
         if len(set(given)) < len(given):
             raise InvalidOption("two messages have the same idempotency key")
 
@@ -64,7 +64,7 @@ class ReplaceLast:
     __slots__ = ("message",)
 
     def __init__(self, message: object) -> None:
-        self.message = encode_message(message)
+        self.message = encode_messages([message])
 
 
 class RemoveLast:
@@ -103,11 +103,11 @@ Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear
 """Any of the changes of this module."""
 
 
-def _encode(messages: Iterable[object], keys: Iterable[str | None] | None) -> list[EncodedMessage]:
+def _encode(messages: Iterable[object], keys: Iterable[str | None] | None) -> EncodedMessages:
     if isinstance(messages, str | bytes | dict):
         raise InvalidOption("messages are a list of messages, not one message; use append for one")
     messages = list(messages)
-    each_key = [None] * len(messages) if keys is None else list(keys)
-    if len(each_key) != len(messages):
+    each_key = None if keys is None else list(keys)
+    if each_key is not None and len(each_key) != len(messages):
         raise InvalidOption(f"{len(each_key)} keys were given for {len(messages)} messages")
     return encode_messages(messages, each_key)

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import repeat
+from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
 from .errors import InvalidRecord, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 JsonValue: TypeAlias = Any
 """Any JSON value: None, bool, int, float, str, a list of them, or a dict of them with str keys."""
@@ -38,43 +38,65 @@ _TEXT = frozenset({str})
 _ARRAYS = (list, tuple)
 
 
-class EncodedMessage(NamedTuple):
-    """A message as JSON text in UTF-8, on one line. `wide`: only an exact reader gives it back equal."""
+@dataclass(frozen=True, slots=True)
+class EncodedMessages:
+    """Messages as JSON texts in UTF-8, each on one line, side by side with their idempotency keys.
 
-    json: bytes
-    wide: bool
-    key: str | None = None
+    Kept as a few long lists: an object for each message would cost more time than the encoding itself.
+    """
+
+    texts: list[bytes]
+    keys: list[str | None] | None = None
+    """One for each message; None if no message has one."""
+    wide: frozenset[int] = frozenset()
+    """The places of those that only an exact reader gives back equal."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def since(self, first: int) -> EncodedMessages:
+        """Return the messages from a place on."""
+        return self.only(range(first, len(self.texts))) if first else self
+
+    def only(self, places: Sequence[int]) -> EncodedMessages:
+        """Return the messages at some places, in that order."""
+        return EncodedMessages(
+            [self.texts[place] for place in places],
+            None if self.keys is None else [self.keys[place] for place in places],
+            frozenset(new for new, place in enumerate(places) if place in self.wide) if self.wide else self.wide,
+        )
+
+    def given_keys(self) -> Iterator[str]:
+        """Yield the keys that there are."""
+        return (key for key in self.keys or () if key is not None)
 
 
-def encode_message(message: object, *, key: str | None = None) -> EncodedMessage:
-    """Encode one message, with the caller's idempotency key for it.
+def encode_messages(messages: Sequence[object], keys: Sequence[str | None] | None = None) -> EncodedMessages:
+    """Encode messages, each with its idempotency key or None, where there are any.
 
     Tuples are written as arrays, and subclasses of the JSON types as what they hold. Raises `InvalidRecord` for
-    anything that JSON cannot hold (NaN, infinities, bytes, keys that are not text, other objects), for nesting
-    over `MAX_DEPTH` and for a key that is not text; `TooLarge` over `MAX_MESSAGE_BYTES`.
+    anything that JSON cannot hold (NaN, infinities, bytes, names that are not text, other objects), for nesting
+    over `MAX_DEPTH` and for a key that is not text; `TooLarge` over `MAX_MESSAGE_BYTES` and `MAX_KEY_BYTES`. Where
+    there are several messages, the error names the place of the first wrong one.
     """
-    check_json(message)
-    return _encode_checked(message, key)
-
-
-def encode_messages(messages: Sequence[object], keys: Sequence[str | None]) -> list[EncodedMessage]:
-    """Encode many messages, each with its key or None. Raises as `encode_message`, naming the place of the message."""
     try:
         # All at once is twice as fast as one by one; which one is wrong is looked up only when one is.
         check_json(messages, max_depth=MAX_DEPTH + 1)
-        texts = _dumps_all(messages)
-        if texts is None:
-            return list(map(_encode_checked, messages, keys))
-        for key in keys:
+        for key in keys or ():
             _check_key(key)
-        return list(map(EncodedMessage, texts, repeat(False), keys))
+        return _encoded(messages, keys)
     except (InvalidRecord, TooLarge):
-        for place, (message, key) in enumerate(zip(messages, keys, strict=True)):
-            try:
-                encode_message(message, key=key)
-            except (InvalidRecord, TooLarge) as error:
-                raise type(error)(f"message {place}: {error}") from None
+        if len(messages) > 1:
+            _name_the_wrong_one(messages, keys or [None] * len(messages))
         raise
+
+
+def _name_the_wrong_one(messages: Sequence[object], keys: Sequence[str | None]) -> None:
+    for place, (message, key) in enumerate(zip(messages, keys, strict=True)):
+        try:
+            encode_messages([message], [key])
+        except (InvalidRecord, TooLarge) as error:
+            raise type(error)(f"message {place}: {error}") from None
 
 
 def loads_exactly(text: bytes | str) -> JsonValue:
@@ -104,35 +126,41 @@ def _inside(level: list[object]) -> list[object]:
         if isinstance(item, dict):
             if not _TEXT.issuperset(map(type, item)):
                 _check_names(item)
-            inner += item.values()
+            if not _SCALARS.issuperset(map(type, item.values())):
+                inner += item.values()
         elif isinstance(item, _ARRAYS):
-            inner += item
+            if not _SCALARS.issuperset(map(type, item)):
+                inner += item
         else:
             _check_scalar(item)
     # Each only once: what contains itself twice would double with every level.
     return list({id(item): item for item in inner if type(item) not in _SCALARS}.values())
 
 
-def _dumps_all(messages: Sequence[object]) -> list[bytes] | None:
-    """Encode messages the quick way; None if one of them needs another way, or is too large."""
+def _encoded(messages: Sequence[object], keys: Sequence[str | None] | None) -> EncodedMessages:
+    wide: frozenset[int] = frozenset()
     try:
         # Each is copied to its exact size. orjson shrinks the block that it returns, and a heap full of such blocks
         # makes the allocator give back and take again a page for nearly every message: five times the time.
         texts = [b"%s" % orjson.dumps(message) for message in messages]
     except TypeError:
-        return None
-    return texts if max(map(len, texts), default=0) <= MAX_MESSAGE_BYTES else None
+        texts, wide = _encoded_one_by_one(messages)
+    if max(map(len, texts), default=0) > MAX_MESSAGE_BYTES:
+        raise TooLarge(f"a message of {max(map(len, texts))} bytes is over the limit of {MAX_MESSAGE_BYTES}")
+    has_keys = keys is not None and any(key is not None for key in keys)
+    return EncodedMessages(texts, list(keys) if keys is not None and has_keys else None, wide)
 
 
-def _encode_checked(message: object, key: str | None) -> EncodedMessage:
-    _check_key(key)
-    try:
-        text, wide = orjson.dumps(message), False
-    except TypeError:
-        text, wide = _dumps_exactly(message), True
-    if len(text) > MAX_MESSAGE_BYTES:
-        raise TooLarge(f"a message of {len(text)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
-    return EncodedMessage(text, wide, key)
+def _encoded_one_by_one(messages: Sequence[object]) -> tuple[list[bytes], frozenset[int]]:
+    texts: list[bytes] = []
+    wide: set[int] = set()
+    for place, message in enumerate(messages):
+        try:
+            texts.append(orjson.dumps(message))
+        except TypeError:
+            texts.append(_dumps_exactly(message))
+            wide.add(place)
+    return texts, frozenset(wide)
 
 
 def _check_names(item: dict[object, object]) -> None:

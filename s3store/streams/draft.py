@@ -7,7 +7,7 @@ does not take it apart.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
@@ -17,13 +17,13 @@ from ..objects.base import NoSuchKey
 from ..times import format_time
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
-from .records import Stamp, decode_records, encode_lines, holds_message, keys_of, split_lines
+from .records import Stamp, decode_records, encode_lines, keys_of, same_at_start, split_lines
 from .segments import Segment, content_digest, content_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from ..jsontext import EncodedMessage
+    from ..jsontext import EncodedMessages
     from ..keys import StreamKeys
     from ..model import Record
     from .head import Head
@@ -144,9 +144,11 @@ class Draft:
             self.tail_keys = {digest(key) for key in keys_of(rest)}
         return chunks, self._kept + b"".join(rest), self._kept_count + len(rest)
 
-    async def _extend(self, messages: Sequence[EncodedMessage]) -> None:
-        fresh = [message for message in messages if message.key is None or await self._is_new(message.key)]
-        self._add(fresh)
+    async def _extend(self, messages: EncodedMessages) -> None:
+        if messages.keys is not None:
+            keys = enumerate(messages.keys)
+            messages = messages.only([place for place, key in keys if key is None or await self._is_new(key)])
+        self._add(messages)
 
     async def _is_new(self, key: str) -> bool:
         """Tell whether no record has this key, and count it as taken."""
@@ -163,49 +165,43 @@ class Draft:
 
     def _keys_in_tail(self) -> frozenset[str]:
         if self._tail_texts is None:
-            self._tail_texts = frozenset(keys_of(self._all_tail_lines()))
+            self._tail_texts = frozenset(keys_of(split_lines(self._kept) + self._lines))
         return self._tail_texts
 
     def _forget_keys(self) -> None:
         self._new_keys = set()
         self._tail_texts = None
 
-    async def _replace(self, messages: Sequence[EncodedMessage]) -> None:
+    async def _replace(self, messages: EncodedMessages) -> None:
         before = self.count
         same = await self._keep_unchanged(messages)
         self.outcome.cleared += before - same
         self._forget_keys()
         self.tail_keys = {digest(key) for key in keys_of(split_lines(self._kept))} if self.tail_keys else set()
-        fresh = messages[same:]
-        self.tail_keys.update(digest(message.key) for message in fresh if message.key is not None)
+        fresh = messages.since(same)
+        self.tail_keys.update(map(digest, fresh.given_keys()))
         self._add(fresh)
         self.touched = True
 
-    async def _keep_unchanged(self, messages: Sequence[EncodedMessage]) -> int:
+    async def _keep_unchanged(self, messages: EncodedMessages) -> int:
         """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
-        tail, whole = self._all_tail_lines(), self._kept + b"".join(self._lines)
-        self._kept, self._kept_count, self._lines = b"", 0, []
+        tail = self._kept + b"".join(self._lines)
+        self._lines = []
         same = 0
         for place, segment in enumerate(self.segments):
-            part = messages[same : same + segment.count]
-            if len(part) < segment.count or segment.content != content_digest(each.json for each in part):
+            part = messages.texts[same : same + segment.count]
+            if len(part) < segment.count or segment.content != content_digest(part):
                 # The records at its start may be the same all the same, and then they keep their keys and times.
                 del self.segments[place:]
-                whole = await self._lines_if_readable(segment) if part else b""
-                tail = split_lines(whole)
+                tail = await self._lines_if_readable(segment) if part else b""
                 if segment.keyed:
-                    self.tail_keys.update(digest(key) for key in keys_of(tail))
+                    self.tail_keys.update(digest(key) for key in keys_of(split_lines(tail)))
                 break
             same += segment.count
-        kept = 0
-        for line, message in zip(tail, messages[same:], strict=False):
-            if not holds_message(line, message.json):
-                break
-            kept += 1
-        # A save that only adds keeps the very bytes, so that a full tail can be sealed as it is.
-        self._kept = whole if kept == len(tail) else b"".join(line + b"\n" for line in tail[:kept])
-        self._kept_count = kept
-        return same + kept
+        # Cut, not put together anew: a save that only adds keeps the very bytes, so a full tail is sealed as it is.
+        self._kept_count, end = same_at_start(tail, messages.texts[same:])
+        self._kept = tail[:end]
+        return same + self._kept_count
 
     async def _lines_if_readable(self, segment: Segment) -> bytes:
         """Return the lines of a segment that is to be replaced; none if it is missing or damaged.
@@ -217,13 +213,13 @@ class Draft:
         except (NoSuchKey, CorruptObject):
             return b""
 
-    async def _replace_last(self, message: EncodedMessage) -> None:
+    async def _replace_last(self, message: EncodedMessages) -> None:
         taken = await self._take_last()
         if not taken:
             return
         old = taken[0]
         stamp = Stamp(self._stamp.commit, format_time(old.at))
-        self._lines += encode_lines(old.seq, stamp, [message._replace(key=old.key)])
+        self._lines += encode_lines(old.seq, stamp, replace(message, keys=[old.key]))
         if old.key is not None:
             self.tail_keys.add(digest(old.key))
         self._forget_keys()
@@ -269,13 +265,10 @@ class Draft:
         self.touched = self.touched or changed != self.metadata
         self.metadata = changed
 
-    def _add(self, messages: Sequence[EncodedMessage]) -> None:
+    def _add(self, messages: EncodedMessages) -> None:
         self._lines += encode_lines(self.count, self._stamp, messages)
         self.outcome.appended += len(messages)
         self.touched = self.touched or bool(messages)
-
-    def _all_tail_lines(self) -> list[bytes]:
-        return split_lines(self._kept) + [line[:-1] for line in self._lines]
 
     def _kept_is_full(self) -> bool:
         return self._is_base_tail() and (

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING
 import orjson
 
 from ..errors import CorruptObject
-from ..jsontext import EncodedMessage, loads_exactly
+from ..jsontext import loads_exactly
 from ..model import Record, RecordFields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ..jsontext import EncodedMessages
 
 _WIDE = b'{"wide":true,'
 _ENVELOPE = re.compile(
@@ -41,19 +43,24 @@ class Stamp:
     at: str
 
 
-def encode_lines(first: int, stamp: Stamp, messages: Iterable[EncodedMessage]) -> list[bytes]:
+def encode_lines(first: int, stamp: Stamp, messages: EncodedMessages) -> list[bytes]:
     """Return a line for each message, the first with the sequence number `first`."""
     stamped = f'"commit":"{stamp.commit}","at":"{stamp.at}"'.encode("ascii")
+    if messages.keys is None and not messages.wide:
+        return [
+            b'{"seq":%d,%s,"message":%s}\n' % (seq, stamped, text) for seq, text in enumerate(messages.texts, first)
+        ]
+    keys = messages.keys or [None] * len(messages)
     return [
         b'%s"seq":%d,%s%s,"message":%s}\n'
         % (
-            _WIDE if message.wide else b"{",
-            seq,
+            _WIDE if place in messages.wide else b"{",
+            first + place,
             stamped,
-            b"" if message.key is None else b',"key":' + orjson.dumps(message.key),
-            message.json,
+            b"" if key is None else b',"key":' + orjson.dumps(key),
+            text,
         )
-        for seq, message in enumerate(messages, first)
+        for place, (text, key) in enumerate(zip(messages.texts, keys, strict=True))
     ]
 
 
@@ -80,13 +87,22 @@ def split_lines(lines: bytes) -> list[bytes]:
     return lines[:-1].split(b"\n") if lines else []
 
 
-def holds_message(line: bytes, message: bytes) -> bool:
-    """Tell whether a line's message is this very text.
+def same_at_start(lines: bytes, messages: Sequence[bytes]) -> tuple[int, int]:
+    """Tell how many of the lines hold these very messages, one by one from the start, and where the last of them ends.
 
-    The name in front of it cannot be part of another message: inside a text its quotes would be escaped, and inside an
-    object a closing brace would follow.
+    The name in front of a message cannot be part of another message: inside a text its quotes would be escaped, and
+    inside an object a closing brace would follow.
     """
-    return line.endswith(b'"message":%s}' % message)
+    same = end = 0
+    for message in messages:
+        brace = lines.find(b"\n", end) - 1
+        if brace < 0 or not lines.endswith(message, end, brace):
+            break
+        if not lines.endswith(b'"message":', end, brace - len(message)) or lines[brace : brace + 1] != b"}":
+            break
+        end = brace + 2
+        same += 1
+    return same, end
 
 
 def message_of(line: bytes) -> bytes | None:

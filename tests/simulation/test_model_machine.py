@@ -95,6 +95,11 @@ class Model:
         self.entries[same:] = entries[same:]
 
 
+def _each_key_once(entries: Sequence[tuple[Any, str | None]]) -> list[tuple[Any, str | None]]:
+    keys = [key for _, key in entries]
+    return [(message, None if key in keys[:place] else key) for place, (message, key) in enumerate(entries)]
+
+
 def _commit_both(
     store: SessionStore, session_id: str, model: Model, edits: Sequence[tuple[str, list[Any]]], state: str
 ) -> SessionInfo:
@@ -179,7 +184,7 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(which=_which, session_id=_ids, entries=_entries, kept=st.integers(0, 9), metadata=_metadata)
     def save(self, which: int, session_id: str, entries: list[Any], kept: int, metadata: dict[str, Any]) -> None:
         model = self._live.get(session_id, Model())
-        entries = [(message, None) for message, _ in model.entries[:kept]] + entries
+        entries = [(message, None) for message, _ in model.entries[:kept]] + _each_key_once(entries)
         messages, keys = [message for message, _ in entries], [key for _, key in entries]
         info = self._stores[which].save(session_id, messages, keys=keys, **metadata)
         model.replace(entries)

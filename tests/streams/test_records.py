@@ -21,16 +21,16 @@ from hypothesis import strategies as st
 
 from s3store import AsyncSessionStore, InvalidRecord, SessionStore, TooLarge
 from s3store.errors import CorruptObject
-from s3store.jsontext import MAX_DEPTH, MAX_MESSAGE_BYTES, JsonValue, encode_message
+from s3store.jsontext import MAX_DEPTH, MAX_MESSAGE_BYTES, JsonValue, encode_messages
 from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.streams.records import (
     Stamp,
     decode_records,
     encode_lines,
-    holds_message,
     keys_of,
     message_of,
+    same_at_start,
     split_lines,
 )
 from tests.archives import in_step
@@ -243,7 +243,7 @@ def test_a_message_comes_back_as_it_was_given(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXACT)
 def test_a_stored_line_is_one_line_of_json_that_any_reader_can_read(name: str) -> None:
-    (line,) = encode_lines(7, STAMP, [encode_message(EXACT[name], key='a "key", quoted')])
+    (line,) = encode_lines(7, STAMP, encode_messages([EXACT[name]], ['a "key", quoted']))
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     found = json.loads(line)
@@ -364,13 +364,15 @@ def test_any_json_comes_back_equal_on_both_faces(messages: list[JsonValue], more
 @settings(deadline=None, derandomize=True)
 @given(st.lists(st.tuples(values, st.none() | st.text(max_size=8)), max_size=6))
 def test_a_line_can_be_taken_apart_without_being_parsed(pairs: list[tuple[JsonValue, str | None]]) -> None:
-    encoded = [encode_message(message, key=key) for message, key in pairs]
+    encoded = encode_messages([message for message, _ in pairs], [key for _, key in pairs])
     data = b"".join(encode_lines(3, STAMP, encoded))
     lines = split_lines(data)
-    assert [message_of(line) for line in lines] == [each.json for each in encoded]
+    assert [message_of(line) for line in lines] == encoded.texts
+    assert same_at_start(data, encoded.texts) == (len(pairs), len(data))
     for place, line_of_it in enumerate(lines):
-        for other, each in enumerate(encoded):
-            assert holds_message(line_of_it, each.json) == (encoded[place].json == encoded[other].json)
+        for other in encoded.texts:
+            same = (1, len(line_of_it) + 1) if encoded.texts[place] == other else (0, 0)
+            assert same_at_start(line_of_it + b"\n", [other]) == same
     assert list(keys_of(lines)) == [key for _, key in pairs if key is not None]
     records = decode_records("k", 3, len(pairs), data)
     assert [(typed(record.message), record.key) for record in records] == [(typed(m), k) for m, k in pairs]
@@ -427,5 +429,5 @@ def test_a_line_in_another_writers_form_is_read_as_well() -> None:
     assert (record.message, record.key) == ({"a": 1}, "k")
     assert record.at == dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.UTC)
     assert message_of(other) is None
-    assert not holds_message(other, b'{"a":1}')
+    assert same_at_start(other + b"\n", [b'{"a":1}']) == (0, 0)
     assert list(keys_of([other])) == ["k"]

@@ -164,7 +164,7 @@ class Client:
             case "create" | "append_and_update":
                 return [Edit("extend", entries), rename]
             case "save":
-                return [Edit("replace", kept + entries)]
+                return [Edit("replace", kept + _each_key_once(entries))]
             case "replace_last":
                 return [Edit("replace last", entries)]
             case "remove_last":
@@ -220,6 +220,12 @@ async def _committed(core: SessionCore, operation: Operation, step: Step) -> Wro
         expected_version=terms.expected_version,
     )
     return Wrote(Seen.of(committed.info), committed.appended, entries_of(committed.removed), committed.cleared)
+
+
+def _each_key_once(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """Return the entries with every repeat of a key left out: a save refuses those."""
+    keys = [key for _, key in entries]
+    return tuple((message, None if key in keys[:place] else key) for place, (message, key) in enumerate(entries))
 
 
 def _change(edit: Edit, step: Step) -> Change:
