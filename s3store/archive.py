@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
@@ -32,8 +31,7 @@ ARCHIVE_FORMAT = "s3store.archive/1"
 """What `archive.json` says of itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveRecord:
+class ArchiveRecord(NamedTuple):
     """What `archive.json` says: the archive's id, and the check that its store has passed."""
 
     id: str

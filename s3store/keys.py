@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
 
 from .errors import InvalidSessionId
 
@@ -26,7 +25,10 @@ TRANSCRIPT = "transcript"
 
 _LONGEST_ENCODED_ID = 200
 _SUFFIX = ".jsonl.zst"
-_ESCAPE = re.compile("%[0-9A-F]{2}")
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
+# Small hex digits: a directory archive has to escape capitals, for file systems that fold case.
+_ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in range(256))
+_ESCAPE = re.compile(rb"%([0-9a-f]{2})")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
 
 
@@ -38,8 +40,7 @@ def encode_id(session_id: str) -> str:
     raw = _utf8(session_id)
     if not raw:
         return "~"
-    # Small hex digits: a directory archive has to escape capitals, for file systems that fold case.
-    encoded = _ESCAPE.sub(lambda found: found[0].lower(), quote(raw, safe="").replace("~", "%7e"))
+    encoded = "".join([_ENCODED[byte] for byte in raw])
     if encoded in {".", ".."}:
         return encoded.replace(".", "%2e")
     if len(encoded) > _LONGEST_ENCODED_ID:
@@ -53,7 +54,7 @@ def decode_id(encoded: str) -> str | None:
         return ""
     if encoded.startswith("~"):
         return None
-    return unquote(encoded, errors="strict")
+    return _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), encoded.encode()).decode()
 
 
 def session_prefix(session_id: str) -> str:
@@ -62,7 +63,7 @@ def session_prefix(session_id: str) -> str:
     return f"{SESSIONS}{spread}/{encode_id(session_id)}/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StreamKeys:
     """The keys of one stream of one session."""
 

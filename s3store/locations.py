@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InvalidOption
 from .objects.memory import MemoryStore
@@ -17,8 +14,7 @@ if TYPE_CHECKING:
 _FORMS = "s3://bucket/prefix, file:///path or memory://"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """An object store, and whether it is one of ours that needs no check of its compare-and-swap."""
 
     store: ObjectStore
@@ -41,7 +37,7 @@ def open_blocking(location: str | ObjectStore, s3: S3Options | None) -> Opened:
     if scheme == "file":
         from .objects.directory import DirectoryStore
 
-        return Opened(DirectoryStore(Path(path)), built_in=True)
+        return Opened(DirectoryStore(path), built_in=True)
     return Opened(MemoryStore(), built_in=True)
 
 
@@ -64,6 +60,8 @@ def open_async(location: str | ObjectStore, s3: S3Options | None) -> Opened:
 
 def _split(location: str, s3: S3Options | None) -> tuple[str, str, str]:
     """Return the scheme, the bucket and the path or prefix."""
+    from urllib.parse import unquote, urlsplit
+
     parts = urlsplit(location)
     if parts.query or parts.fragment:
         raise InvalidOption(f"the URL of an archive has no query and no fragment; write {_FORMS}")

@@ -53,7 +53,7 @@ class Record:
             raise CorruptObject("a record lacks its number, its message, its time or its commit") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Turn:
     """A turn under way: the id that its runner gave it, and when it began (UTC)."""
 
@@ -61,7 +61,7 @@ class Turn:
     started_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Metadata:
     """What is said of a session beside its transcript. Everything is optional.
 
@@ -129,7 +129,7 @@ METADATA_FIELDS = frozenset(known.name for known in fields(Metadata))
 _TEXTS = ("name", "agent", "channel", "room", "sender", "parent", "state")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SessionInfo:
     """A session without its messages."""
 
@@ -166,7 +166,7 @@ class Transcript:
         return tuple(Record.from_fields(line) for line in self.lines)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Committed:
     """What a commit did."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, get_args
-from urllib.parse import SplitResult, urlsplit
+from typing import TYPE_CHECKING, Literal, get_args
 
 from ..errors import InvalidOption
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 AddressingStyle = Literal["auto", "path", "virtual"]
 Encryption = Literal["AES256", "aws:kms"]
@@ -119,6 +121,8 @@ def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _split(url: str) -> SplitResult:
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018 - a port that is no number is found out when it is asked for

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _ONE_TICK = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workplace:
     """Where a change works: one stream, its store, and the runtime."""
 

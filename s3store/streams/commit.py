@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 from ..errors import (
     CallAPerson,
@@ -59,8 +59,7 @@ class Versioned(Protocol):
 S = TypeVar("S", bound=Versioned)
 
 
-@dataclass(frozen=True, slots=True)
-class Known(Generic[S]):
+class Known(NamedTuple, Generic[S]):
     """A state of a cell and the ETag it has there; both None where the cell does not exist."""
 
     state: S | None
@@ -72,8 +71,7 @@ class Known(Generic[S]):
         return 0 if self.state is None else self.state.version
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal(Generic[S]):
+class Proposal(NamedTuple, Generic[S]):
     """The next state that a change wants: as bytes to PUT, and as it will be known by."""
 
     state: S
@@ -102,7 +100,7 @@ class Cell(Protocol[S]):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CommitPolicy:
     """How long a commit is tried before it is given up.
 
@@ -116,8 +114,7 @@ class CommitPolicy:
     longest_pause: float = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class Landed(Generic[S]):
+class Landed(NamedTuple, Generic[S]):
     """How a commit ended: what the cell is now, and the proposal that landed with the state it was made for."""
 
     known: Known[S]
@@ -136,7 +133,7 @@ class _Verdict(Enum):
 _NOTHING, _LOOK_AGAIN = _Verdict.NOTHING, _Verdict.LOOK_AGAIN
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Sent(Generic[S]):
     """A swap whose answer was lost: it may land as long as the cell is in the state `base`."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
 from ..errors import CorruptObject, InvalidOption
@@ -51,8 +51,7 @@ class SegmentReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Lines that are to become a segment."""
 
     first: int

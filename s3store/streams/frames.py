@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 import zstandard
@@ -36,8 +36,7 @@ _LONGEST_FRAME_HEADER = 18
 _RLE_BLOCK, _RESERVED_BLOCK = 1, 3
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
+class Unpacked(NamedTuple):
     """What `unpack` found: the header, the lines, and the compressed frame that they came in."""
 
     header: dict[str, JsonValue]

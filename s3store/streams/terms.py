@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .head import Head
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Terms:
     """What must be true of the session; without any, a commit builds on whatever it finds."""
 
