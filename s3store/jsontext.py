@@ -36,6 +36,7 @@ _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SCALARS = frozenset({str, int, bool, type(None)})
 _TEXT = frozenset({str})
 _ARRAYS = (list, tuple)
+_WIDE_LEVEL = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def encode_messages(messages: Sequence[object], keys: Sequence[str | None] | Non
     """
     try:
         # All at once is twice as fast as one by one; which one is wrong is looked up only when one is.
-        check_json(messages, max_depth=MAX_DEPTH + 1)
+        # The names in objects are left to orjson here, which takes nothing but text.
+        _check_values(messages, MAX_DEPTH + 1, names=False)
         for key in keys or ():
             _check_key(key)
         return _encoded(messages, keys)
@@ -109,22 +111,26 @@ def loads_exactly(text: bytes | str) -> JsonValue:
 
 def check_json(value: object, *, max_depth: int = MAX_DEPTH) -> None:
     """Raise `InvalidRecord` unless JSON can hold the value and give it back equal."""
+    _check_values(value, max_depth, names=True)
+
+
+def _check_values(value: object, max_depth: int, *, names: bool) -> None:
     level: list[object] = [value]
     for _ in range(max_depth):
-        level = _inside(level)
+        level = _inside(level, names=names)
         if not level:
             return
     if any(isinstance(item, dict | list | tuple) for item in level):
         raise InvalidRecord(f"a message is nested deeper than {MAX_DEPTH} levels, or contains itself")
-    _inside(level)
+    _inside(level, names=names)
 
 
-def _inside(level: list[object]) -> list[object]:
+def _inside(level: list[object], *, names: bool) -> list[object]:
     """Check the values of one level, and return those one level deeper that are not surely right."""
     inner: list[object] = []
     for item in level:
         if isinstance(item, dict):
-            if not _TEXT.issuperset(map(type, item)):
+            if names:
                 _check_names(item)
             if not _SCALARS.issuperset(map(type, item.values())):
                 inner += item.values()
@@ -133,8 +139,9 @@ def _inside(level: list[object]) -> list[object]:
                 inner += item
         else:
             _check_scalar(item)
-    # Each only once: what contains itself twice would double with every level.
-    return list({id(item): item for item in inner if type(item) not in _SCALARS}.values())
+    unsure = [item for item in inner if type(item) not in _SCALARS]
+    # Each only once: what contains itself twice doubles with every level.
+    return unsure if len(unsure) < _WIDE_LEVEL else list({id(item): item for item in unsure}.values())
 
 
 def _encoded(messages: Sequence[object], keys: Sequence[str | None] | None) -> EncodedMessages:
@@ -158,12 +165,15 @@ def _encoded_one_by_one(messages: Sequence[object]) -> tuple[list[bytes], frozen
         try:
             texts.append(orjson.dumps(message))
         except TypeError:
+            check_json(message)
             texts.append(_dumps_exactly(message))
             wide.add(place)
     return texts, frozenset(wide)
 
 
 def _check_names(item: dict[object, object]) -> None:
+    if _TEXT.issuperset(map(type, item)):
+        return
     for name in item:
         if not isinstance(name, str):
             raise InvalidRecord(f"the names in a JSON object are text, not {type(name).__name__}")

@@ -58,6 +58,14 @@ def open_async(location: str | ObjectStore, s3: S3Options | None) -> Opened:
     return open_blocking(location, s3)
 
 
+def directory_of(url: str) -> str:
+    """Return the path of the directory that a `file:` URL names. Raises `InvalidOption` for any other URL."""
+    scheme, _, path = _split(url, None)
+    if scheme != "file":
+        raise InvalidOption("not the URL of a directory; write file:///path")
+    return path
+
+
 def _split(location: str, s3: S3Options | None) -> tuple[str, str, str]:
     """Return the scheme, the bucket and the path or prefix."""
     from urllib.parse import unquote, urlsplit

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import BucketNotFound
+from ..locations import directory_of
 from .settings import CONFIG, SWITCHES, Settings, resolve
 
 if TYPE_CHECKING:
@@ -49,12 +51,19 @@ def settings() -> Settings:
     return resolve(click.get_current_context().meta.get(_GIVEN, {}), os.environ)
 
 
-def open_store() -> SessionStore:
-    """Open the archive that the settings name; nothing is sent yet. Raises `InvalidOption`."""
+def open_store(*, to_write: bool = False) -> SessionStore:
+    """Open the archive that the settings name; nothing is sent yet.
+
+    Raises `InvalidOption`; and `BucketNotFound` for a directory that is not there, unless it is `to_write`: a mistyped
+    path is no empty archive.
+    """
     from ..blocking import SessionStore
 
     found = settings()
-    return SessionStore(found.url(), s3=found.s3())
+    url = found.url()
+    if url.startswith("file:") and not to_write and not os.path.isdir(directory_of(url)):
+        raise BucketNotFound(f"{url}: there is no such directory; the first write makes one")
+    return SessionStore(url, s3=found.s3())
 
 
 def workers() -> int:

@@ -47,7 +47,7 @@ def command(
     if key is not None and file is not None:
         raise click.UsageError("--key goes with one message, not with --file")
     messages = _messages(message, file, text, role or "user")
-    with open_store() as store:
+    with open_store(to_write=True) as store:
         done = store.commit(session_id, Extend(messages, keys=[key] * len(messages)), must_exist=must_exist)
     if as_json:
         json_line({"appended": done.appended, **info_json(done.info)})

@@ -19,7 +19,7 @@ def command(*, as_json: bool) -> None:
     Each promise is tried, and creating and swapping are raced by many writers at once, with some hundred small
     requests below check/ in the archive; all of it is deleted again. Ends with 6 if the store is not fit.
     """
-    with open_store() as store:
+    with open_store(to_write=True) as store:
         found = store.check()
     if as_json:
         json_line(found.to_json())

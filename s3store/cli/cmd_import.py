@@ -75,7 +75,7 @@ def command(
     it was changed in the archive since. Ends with 1 if any session was refused or failed.
     """
     files, unreadable = _find(paths, format_name)
-    with open_store() as store, Progress("import", len(files)) as progress:
+    with open_store(to_write=True) as store, Progress("import", len(files)) as progress:
         report = Report(progress, as_json=as_json, dry_run=dry_run)
         for problem in unreadable:
             report.add(Failed(None, problem.source, None, problem.what))

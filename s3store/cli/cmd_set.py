@@ -52,7 +52,7 @@ def command(
     named = dict(_attribute(text) for text in attributes)
     if not (fields or add or remove or named):
         raise click.UsageError("nothing to change is given")
-    with open_store() as store:
+    with open_store(to_write=True) as store:
         before = store.info(session_id)
         fields |= _merged(before.metadata, set(add), set(remove), named)
         info = store.update(session_id, expected_version=before.version, **fields)

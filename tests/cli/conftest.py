@@ -27,7 +27,9 @@ class Cli:
     """Runs commands in this process, or in one of their own."""
 
     def __init__(self, home: Path) -> None:
-        self.url = (home / "archive").as_uri()
+        directory = home / "archive"
+        directory.mkdir()
+        self.url = directory.as_uri()
         self._timers: list[threading.Timer] = []
         self.env = {"S3STORE_URL": self.url, "XDG_CONFIG_HOME": str(home / "config"), "NO_COLOR": "1"}
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from s3store import SessionStore
 
     from .conftest import Cli
@@ -155,3 +157,12 @@ def test_a_damaged_session_ends_with_7(cli: Cli, store: SessionStore) -> None:
     assert result.exit_code == 7
     assert result.stderr.count("\n") == 1
     assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [("ls",), ("show", "x"), ("stat", "x"), ("tail", "x"), ("rm", "x", "--yes")])
+def test_a_mistyped_directory_is_no_empty_archive(cli: Cli, tmp_path: Path, words: tuple[str, ...]) -> None:
+    missing = tmp_path / "no" / "archive"
+    result = cli(*words, "--url", missing.as_uri())
+    assert result.exit_code == 6
+    assert "no such directory" in result.stderr
+    assert not missing.parent.exists()
