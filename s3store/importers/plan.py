@@ -21,8 +21,6 @@ from .base import SourceSession, source_name
 from .lines import parse_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..jsontext import JsonValue
 
 ATTRIBUTE = "import"
@@ -102,10 +100,6 @@ class Grow:
     replaces_last: bool
     state: ImportState
 
-    def messages(self) -> Iterator[JsonValue]:
-        """Yield the new messages; the replacement, if there is one, is the first."""
-        return _exactly(self.session, self.first, self.state.records)
-
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
@@ -117,10 +111,6 @@ class Rewrite:
     session: SourceSession
     is_new: bool
     state: ImportState
-
-    def messages(self) -> Iterator[JsonValue]:
-        """Yield all messages."""
-        return _exactly(self.session, 0, self.state.records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +197,3 @@ def _look(session: SourceSession, stored: ImportState | None) -> _Look:
 def _tail(session: SourceSession, line: bytes) -> Tail:
     partial = session.rest is None and parse_line(line)[1] is not None
     return Tail(hashlib.sha256(line).hexdigest(), partial)
-
-
-def _exactly(session: SourceSession, first: int, end: int) -> Iterator[JsonValue]:
-    number = first
-    for message in session.messages(first):
-        yield message
-        number += 1
-    if number != end:
-        raise InvalidRecord(f"{session.source} changed while it was read; import it again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -57,7 +58,15 @@ class Cli:
         """Start a command in a process of its own. One that hangs is ended, so that no test waits for ever."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("S3STORE_")} | self.env
         words = [sys.executable, "-m", "s3store.cli", *map(str, args)]
-        process = subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=stderr, env=environ)
+        process = subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            env=environ,
+            # Whoever runs the tests in the background of a shell has them start with the signal of Ctrl-C ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         timer = threading.Timer(_LONGEST_SECONDS, process.kill)
         timer.start()
         self._timers.append(timer)

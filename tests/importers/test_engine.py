@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from s3store.blocking import SessionStore
-from s3store.errors import Conflict
-from s3store.importers.base import SourceSession
+from s3store.errors import Conflict, InvalidRecord
+from s3store.importers.base import Description, SourceSession
 from s3store.importers.detect import discover
 from s3store.importers.engine import Imported, import_session
 from s3store.importers.formats import read
@@ -164,3 +164,21 @@ def test_a_session_that_somebody_writes_meanwhile_is_not_overwritten(
     with pytest.raises(Conflict):
         bring(store, path, replace=True)
     assert store.load(session_id).messages[-1] == "meanwhile"
+
+
+class Shrinking:
+    """Lines that are fewer at the third pass: after the plan and the survey, when they are to be stored."""
+
+    def __init__(self) -> None:
+        self._passes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        self._passes += 1
+        return iter([b"1\n", b"2\n"] if self._passes < 3 else [b"1\n"])
+
+
+def test_a_source_that_changed_after_the_plan_is_not_taken_for_all_of_it(store: SessionStore, tmp_path: Path) -> None:
+    source = SourceSession("x", tmp_path / "x.jsonl", "codex", Shrinking(), lambda _: Description())
+    with pytest.raises(InvalidRecord, match="changed while it was read"):
+        import_session(store, source)
+    assert not store.exists("x")
