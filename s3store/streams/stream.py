@@ -54,7 +54,7 @@ class Streams:
         policy: CommitPolicy,
         sizes: Sizes,
         *,
-        guess_bytes: int = 64 * 1024 * 1024,
+        guess_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         self._store = store
         self._runtime = runtime
