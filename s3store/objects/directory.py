@@ -185,6 +185,7 @@ class DirectoryStore:
             with _reported(_object(key), "written", may_have_landed=True):
                 os.replace(temporary, path)
                 self._sync(opened_folder)
+                self._sync_above(folder)
         finally:
             os.close(opened_folder)
 
@@ -290,6 +291,13 @@ class DirectoryStore:
                 os.fsync(opened)
             finally:
                 os.close(opened)
+
+    def _sync_above(self, folder: str) -> None:
+        """Sync the folders above one: another process may have made them a moment ago and not have come to it yet."""
+        while folder != self._root:
+            folder = os.path.dirname(folder)
+            with suppress(FileNotFoundError):  # what was written may be deleted already, and its folder pruned
+                self._sync_folder(folder)
 
     def _sync(self, opened: int) -> None:
         if self._durable:
