@@ -195,9 +195,9 @@ class Streams:
         try:
             stored = await self._store.get(keys.head)
         except NoSuchKey:
-            self._guesses.forget(keys.head)
-            return _ABSENT
-        known = Known(unpack_head(keys, stored.body), stored.etag)
+            known = _ABSENT
+        else:
+            known = Known(unpack_head(keys, stored.body), stored.etag)
         self._guesses.put(keys.head, known)
         return known
 
