@@ -120,7 +120,7 @@ def _compared(title: str, sessions: list[Turns]) -> Table:
 def _grow(turns: Turns, threshold: int) -> Cost:
     """Store one session turn by turn, and load it once."""
     store = CountingStore(MemoryStore())
-    archive = Archive(Opened(store, built_in=True), BlockingRuntime(), CommitPolicy(), Sizes(seal=threshold))
+    archive = Archive(Opened(store, built_in=True), BlockingRuntime(), CommitPolicy(), None, Sizes(seal=threshold))
     run(archive.ready_to_write())
     session = SessionCore(archive, "session", bound=False)
     run(session.commit([Extend([])]))

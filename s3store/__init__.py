@@ -4,7 +4,7 @@
 a store that needs it is opened.
 """
 
-from .blocking import Session, SessionStore
+from .blocking import Session, SessionIndex, SessionStore
 from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
@@ -28,9 +28,15 @@ from .errors import (
     TooLarge,
     UnsupportedFormat,
 )
-from .model import Committed, Metadata, Record, SessionInfo, Transcript, Turn
+from .index.compact import Compacted
+from .index.policy import IndexPolicy
+from .index.query import Filters
+from .index.rebuild import Rebuilt
+from .index.service import IndexStatus
+from .index.verify import Difference, Verified
+from .model import Committed, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
-from .store import AsyncSession, AsyncSessionStore
+from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore
 from .streams.commit import CommitPolicy
 from .version import __version__
 
@@ -38,6 +44,7 @@ __all__ = [
     "AccessDenied",
     "Append",
     "AsyncSession",
+    "AsyncSessionIndex",
     "AsyncSessionStore",
     "BucketNotFound",
     "CallAPerson",
@@ -45,16 +52,22 @@ __all__ = [
     "Clear",
     "CommitPolicy",
     "Committed",
+    "Compacted",
     "Conflict",
     "CorruptObject",
     "Decide",
+    "Difference",
     "Extend",
+    "Filters",
     "FixTheCall",
+    "IndexPolicy",
+    "IndexStatus",
     "InvalidOption",
     "InvalidRecord",
     "InvalidSessionId",
     "Metadata",
     "OutcomeUnknown",
+    "Rebuilt",
     "Record",
     "RemoveLast",
     "Replace",
@@ -65,9 +78,12 @@ __all__ = [
     "Session",
     "SessionDeleted",
     "SessionExists",
+    "SessionIndex",
     "SessionInfo",
     "SessionNotFound",
+    "SessionPage",
     "SessionStore",
+    "SessionSummary",
     "StoreNotCapable",
     "StoreUnavailable",
     "TooLarge",
@@ -75,5 +91,6 @@ __all__ = [
     "Turn",
     "UnsupportedFormat",
     "Update",
+    "Verified",
     "__version__",
 ]

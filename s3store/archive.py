@@ -8,6 +8,8 @@ import orjson
 
 from . import keys
 from .errors import CorruptObject, StoreNotCapable, StoreUnavailable, UnsupportedFormat
+from .index.policy import IndexPolicy
+from .index.service import IndexCore
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
@@ -39,18 +41,24 @@ class ArchiveRecord(NamedTuple):
 
 
 class Archive:
-    """The core of both faces. It awaits nothing but the store and the runtime that it is given."""
+    """The core of both faces. It awaits nothing but the store and the runtime that it is given.
+
+    With `index` None the index is told nothing: for those who look at the streams alone.
+    """
 
     def __init__(
         self,
         opened: Opened,
         runtime: Runtime,
         policy: CommitPolicy,
+        index: IndexPolicy | None = IndexPolicy(),  # noqa: B008 - it is immutable
         sizes: Sizes = Sizes(),  # noqa: B008 - it is immutable
     ) -> None:
         self.store: ObjectStore = opened.store
         self.runtime = runtime
-        self.streams = Streams(opened.store, runtime, policy, sizes)
+        self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy())
+        listener = None if index is None else self.index.publisher
+        self.streams = Streams(opened.store, runtime, policy, sizes, listener)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
@@ -87,9 +95,13 @@ class Archive:
             after = page.next_after
 
     async def close(self) -> None:
-        """Give back connections and threads."""
-        await self.store.close()
-        await self.runtime.close()
+        """Publish what waits for it, and give back connections and threads."""
+        try:
+            await self.index.publisher.flush()
+        finally:
+            # First what still works in the background, then what it works on.
+            await self.runtime.close()
+            await self.store.close()
 
     async def _info_at(self, listed: ListedObject) -> SessionInfo | None:
         try:

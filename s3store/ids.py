@@ -37,6 +37,14 @@ class UlidSource:
             return _encode(self._last)
 
 
+def ulid_after(ulid: str) -> str:
+    """Return the least ULID that sorts behind another."""
+    number = 0
+    for digit in ulid:
+        number = number << 5 | _ALPHABET.index(digit)
+    return _encode(number + 1)
+
+
 def _encode(number: int) -> str:
     digits = []
     for _ in range(ULID_LENGTH):

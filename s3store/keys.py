@@ -20,11 +20,18 @@ SESSIONS = "sessions/"
 """The prefix of everything that belongs to a session."""
 CHECKS = "check/"
 """The prefix under which the capability check works; everything there may be deleted."""
+INDEX_LOG = "index/log/"
+"""The prefix of the index's log: what changed since the pages were written, one empty object each."""
+INDEX_PAGES = "index/pages/"
+"""The prefix of the index's pages."""
+MANIFEST = "index/manifest.json"
+"""Names the pages of the index."""
 TRANSCRIPT = "transcript"
 """The name of the stream that makes a session: its transcript."""
 
 _LONGEST_ENCODED_ID = 200
 _SUFFIX = ".jsonl.zst"
+_LONGEST_PART = 200
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
 # Small hex digits: a directory archive has to escape capitals, for file systems that fold case.
 _ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in range(256))
@@ -86,6 +93,42 @@ class StreamKeys:
 def segment_name(first: int, ulid: str) -> str:
     """Return a segment's name: the sequence number of its first record, which sorts, and a ULID."""
     return f"{first:010d}-{ulid}"
+
+
+def session_part(session_id: str) -> str:
+    """Return what tells a session's keys from those of others, also for an id that is too long for a key."""
+    return session_prefix(session_id)[len(SESSIONS) : -1]
+
+
+def head_of_part(part: str) -> str:
+    """Return the key of the transcript's head of the session that `session_part` named so."""
+    return f"{SESSIONS}{part}/{TRANSCRIPT}{_SUFFIX}"
+
+
+def transcript_head(session_id: str) -> str:
+    """Return the key of the head of a session's transcript."""
+    return head_of_part(session_part(session_id))
+
+
+def spreads() -> list[str]:
+    """Return the 256 prefixes that all sessions are spread over, for listings side by side."""
+    return [f"{SESSIONS}{number:02x}/" for number in range(256)]
+
+
+def log_key(ulid: str, entry: str) -> str:
+    """Return the key of an entry in the index's log. It sorts by its ULID, and the entry itself rides in it."""
+    text = f"{ulid}-{entry}"
+    return INDEX_LOG + "/".join(text[at : at + _LONGEST_PART] for at in range(0, len(text), _LONGEST_PART))
+
+
+def entry_of_log_key(key: str) -> str:
+    """Return the entry that rides in a key of the log; empty where there is none."""
+    return key[len(INDEX_LOG) :].replace("/", "").partition("-")[2]
+
+
+def page_key(name: str) -> str:
+    """Return the key of the page that a manifest names `name`."""
+    return f"{INDEX_PAGES}{name}{_SUFFIX}"
 
 
 def is_transcript_head(key: str) -> bool:

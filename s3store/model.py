@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
@@ -145,6 +145,42 @@ class SessionInfo:
     created_at: datetime
     updated_at: datetime
     metadata: Metadata
+
+
+Place: TypeAlias = Literal["hot", "cold"]
+"""Where a session is kept: by itself, or in a pack."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session as a listing shows it: all that `SessionInfo` has but the free attributes."""
+
+    id: str
+    incarnation: str
+    version: int
+    count: int
+    size: int
+    created_at: datetime
+    updated_at: datetime
+    name: str | None = None
+    agent: str | None = None
+    channel: str | None = None
+    room: str | None = None
+    sender: str | None = None
+    parent: str | None = None
+    state: str | None = None
+    turn: Turn | None = None
+    labels: frozenset[str] = frozenset()
+    place: Place = "hot"
+
+
+@dataclass(frozen=True)
+class SessionPage:
+    """A part of a listing, and where it goes on."""
+
+    sessions: tuple[SessionSummary, ...]
+    cursor: str | None
+    """What to hand to `page(cursor=…)` for the next part, now or in a year; None if there is no more."""
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,18 @@ import threading
 import time
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from .ids import UlidSource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterable
+    from asyncio import Task, TimerHandle
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
+Work: TypeAlias = "Callable[[], Coroutine[Any, Any, None]]"
+"""Makes the coroutine when it begins, so that work that never does leaves none behind."""
 
 
 class Runtime(Protocol):
@@ -53,8 +56,16 @@ class Runtime(Protocol):
         """Return a new lock that one task (or thread) holds at a time. Entering it twice waits for ever."""
         ...
 
+    def background(self, work: Work, *, after: float = 0.0) -> None:
+        """Run `work` beside the callers, `after` so many seconds. What it raises is its own affair."""
+        ...
+
+    def before_the_end(self, work: Work) -> None:
+        """Run `work` when the process gets a SIGTERM, before it ends."""
+        ...
+
     async def close(self) -> None:
-        """Give back the threads, where there are any."""
+        """Give back the threads, where there are any: wait for what runs in the background, drop what has not begun."""
         ...
 
 
@@ -62,6 +73,7 @@ class _SystemClock:
     """The machine's clocks and chance, shared by the two real runtimes."""
 
     def __init__(self) -> None:
+        self._at_close: list[Callable[[], None]] = []
         self._random = random.SystemRandom()
         self.ulid = UlidSource(self.now, self._random.getrandbits)
 
@@ -74,6 +86,10 @@ class _SystemClock:
     def random(self) -> float:
         return self._random.random()
 
+    def _close(self) -> None:
+        while self._at_close:
+            self._at_close.pop()()
+
 
 class BlockingRuntime(_SystemClock):
     """For the blocking face: sleeping blocks the thread, and fan-out runs on a pool of threads."""
@@ -83,6 +99,10 @@ class BlockingRuntime(_SystemClock):
         self._max_threads = max_threads
         self._pool: ThreadPoolExecutor | None = None
         self._pool_lock = threading.Lock()
+        # One thread of its own: what runs there fans out to the pool, which could else come to wait for itself.
+        self._beside: ThreadPoolExecutor | None = None
+        self._timers: set[threading.Timer] = set()
+        self._closed = False
 
     async def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
@@ -108,10 +128,48 @@ class BlockingRuntime(_SystemClock):
         """Return a `threading.Lock` in the shape that the core awaits."""
         return _ThreadLock()
 
+    def background(self, work: Work, *, after: float = 0.0) -> None:
+        """Run it in a thread that all such work shares, one after the other."""
+        if not after:
+            self._begin(work)
+            return
+        timer = threading.Timer(after, lambda: self._begin(work, timer))
+        timer.daemon = True
+        with self._pool_lock:
+            if not self._closed:
+                self._timers.add(timer)
+                timer.start()
+
+    def before_the_end(self, work: Work) -> None:
+        """Run it in a thread of its own."""
+        from .farewell import before_the_end
+
+        self._at_close.append(before_the_end(lambda: run(work())))
+
     async def close(self) -> None:
-        """End the threads of the pool."""
+        """End the threads."""
+        self._close()
+        with self._pool_lock:
+            self._closed = True
+            timers, self._timers = self._timers, set()
+        for timer in timers:
+            timer.cancel()
+        if self._beside is not None:
+            self._beside.shutdown(cancel_futures=True)
         if self._pool is not None:
             self._pool.shutdown()
+
+    def _begin(self, work: Work, timer: threading.Timer | None = None) -> None:
+        with self._pool_lock:
+            if timer is not None:
+                self._timers.discard(timer)
+            if self._closed:
+                return
+            if self._beside is None:
+                from concurrent.futures import ThreadPoolExecutor
+
+                self._beside = ThreadPoolExecutor(1, thread_name_prefix="s3store-background")
+            self._beside.submit(lambda: run(work()))
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._pool_lock:
@@ -145,6 +203,8 @@ class AsyncioRuntime(_SystemClock):
 
         super().__init__()
         self._slots = asyncio.Semaphore(max_tasks)
+        self._tasks: set[Task[None]] = set()
+        self._waiting: set[TimerHandle] = set()
 
     async def sleep(self, seconds: float) -> None:
         """Let other tasks run for that long."""
@@ -173,8 +233,38 @@ class AsyncioRuntime(_SystemClock):
 
         return asyncio.Lock()
 
+    def background(self, work: Work, *, after: float = 0.0) -> None:
+        """Run it as a task of the running loop."""
+        import asyncio
+
+        def begin() -> None:
+            self._waiting.discard(handle)
+            task = loop.create_task(work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(after, begin)
+        self._waiting.add(handle)
+
+    def before_the_end(self, work: Work) -> None:
+        """Run it on the running loop."""
+        import asyncio
+
+        from .farewell import PATIENCE, before_the_end
+
+        loop = asyncio.get_running_loop()
+        self._at_close.append(before_the_end(lambda: asyncio.run_coroutine_threadsafe(work(), loop).result(PATIENCE)))
+
     async def close(self) -> None:
-        """Nothing is held."""
+        """Drop what waits, and wait for the tasks."""
+        import asyncio
+
+        self._close()
+        for handle in self._waiting:
+            handle.cancel()
+        self._waiting.clear()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _in_a_slot(self, coroutine: Coroutine[Any, Any, T]) -> T:
         async with _closing(coroutine), self._slots:

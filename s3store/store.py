@@ -6,19 +6,28 @@ A call that is cancelled leaves a session as it was or as it was to be, never in
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
+from .index.policy import IndexPolicy
+from .index.query import Query
 from .locations import open_async
 from .runtime import AsyncioRuntime
 from .session import SessionCore
 from .streams.commit import CommitPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    import builtins
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from .changes import Change
-    from .model import Committed, Record, SessionInfo, Transcript
+    from .index.compact import Compacted
+    from .index.heads import Done
+    from .index.query import Filters, ListOrder
+    from .index.rebuild import Rebuilt
+    from .index.service import IndexCore, IndexStatus
+    from .index.verify import Verified
+    from .model import Committed, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
@@ -29,7 +38,8 @@ class AsyncSessionStore:
 
     `location` is `s3://bucket/prefix`, `file:///path` (a directory, made if it is missing), `memory://` (gone with
     this object), or an `ObjectStore` of your own. `s3` says how to reach S3: endpoint, credentials, encryption,
-    storage class. `policy` bounds how long a commit is tried. Nothing is sent before the first call.
+    storage class. `policy` bounds how long a commit is tried, and `index` says how listings are kept up to date.
+    Nothing is sent before the first call.
 
     The first write to an archive looks whether its store keeps the promises that shared writing needs, and records
     that in `archive.json`; `StoreNotCapable` if not.
@@ -51,8 +61,9 @@ class AsyncSessionStore:
         *,
         s3: S3Options | None = None,
         policy: CommitPolicy = CommitPolicy(),  # noqa: B008 - it is immutable
+        index: IndexPolicy = IndexPolicy(),  # noqa: B008 - it is immutable
     ) -> None:
-        self._archive = Archive(open_async(location, s3), AsyncioRuntime(), policy)
+        self._archive = Archive(open_async(location, s3), AsyncioRuntime(), policy, index)
 
     async def __aenter__(self) -> Self:
         return self
@@ -63,6 +74,11 @@ class AsyncSessionStore:
     async def close(self) -> None:
         """Give back connections and threads. A closed store is not used again."""
         await self._archive.close()
+
+    @property
+    def index(self) -> AsyncSessionIndex:
+        """The upkeep of the index: status, compaction, verification."""
+        return AsyncSessionIndex(self._archive.index)
 
     def session(self, session_id: str) -> AsyncSession:
         """Return a handle on a session, which may not exist yet. Nothing is sent."""
@@ -188,7 +204,7 @@ class AsyncSessionStore:
         """Read a whole session, as it is at one moment. Raises `SessionNotFound`."""
         return await self._one(session_id).load()
 
-    async def last(self, session_id: str, number: int) -> list[Record]:
+    async def last(self, session_id: str, number: int) -> builtins.list[Record]:
         """Read the last `number` records (0 or more), oldest first, and not much else. Raises `SessionNotFound`."""
         return await self._one(session_id).last(number)
 
@@ -207,6 +223,55 @@ class AsyncSessionStore:
         """
         return await self._one(session_id).resolve(commit_id)
 
+    def list(
+        self,
+        *,
+        order: ListOrder = "newest",
+        limit: int | None = None,
+        offset: int = 0,
+        **filters: Unpack[Filters],
+    ) -> AsyncIterator[SessionSummary]:
+        """Iterate over sessions, the one that changed last first, or the one that has been idle for longest.
+
+        At most `limit`, after the first `offset`; `filters` are those of `Filters`. Every session that was acknowledged
+        before is there, once. One that changes while the listing is under way may come out of order. Raises
+        `InvalidOption` for wrong arguments.
+        """
+        return self._archive.index.listings.sessions(Query.of(filters, order, limit, offset))
+
+    async def page(
+        self,
+        *,
+        limit: int = 50,
+        order: ListOrder = "newest",
+        offset: int = 0,
+        cursor: str | None = None,
+        **filters: Unpack[Filters],
+    ) -> SessionPage:
+        """Return a part of the list, of at most `limit` (1 or more) sessions, and the cursor for the next part.
+
+        Parts put together are the list: a session that does not change between is there just once. One that does goes
+        to the newest end. A cursor is valid in any process and for ever; `order` must be the same, and so should the
+        filters. Raises as `list`.
+        """
+        query = Query.of(filters, order, limit, offset, cursor)
+        return await self._archive.index.listings.page(query)
+
+    async def count(self, **filters: Unpack[Filters]) -> int:
+        """Return how many sessions there are for which the filters hold. Raises as `list`."""
+        return await self._archive.index.listings.count(filters)
+
+    async def running(self) -> builtins.list[SessionSummary]:
+        """Return the sessions in the state `running`, the one whose turn began last first."""
+        return await self._archive.index.listings.running()
+
+    async def stuck(self, seconds: float) -> builtins.list[SessionSummary]:
+        """Return the running sessions whose turn began more than `seconds` (0 or more) ago, the longest first.
+
+        A session whose turn has no `started_at` is never among them.
+        """
+        return await self._archive.index.listings.stuck(seconds)
+
     def scan(self) -> AsyncIterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""
         return self._archive.scan()
@@ -217,6 +282,44 @@ class AsyncSessionStore:
 
     def _one(self, session_id: str) -> SessionCore:
         return SessionCore(self._archive, session_id, bound=False)
+
+
+class AsyncSessionIndex:
+    """The upkeep of an archive's index: `AsyncSessionStore.index`.
+
+    Listings need none of this as long as clients compact in passing, which they do unless `IndexPolicy` says otherwise.
+    The sessions themselves are never touched.
+    """
+
+    def __init__(self, core: IndexCore) -> None:
+        self._core = core
+
+    async def status(self) -> IndexStatus:
+        """Return how large the index is, and what is to be merged. Raises `CorruptObject` if it is damaged."""
+        return await self._core.status()
+
+    async def compact(self, *, everything: bool = False) -> Compacted | None:
+        """Merge the log into pages, and with `everything` all pages into one run; delete what crashed clients left.
+
+        Returns None if there was nothing to merge. Raises `Conflict` where another client was faster,
+        `OutcomeUnknown` where nothing tells whether the new pages count (calling again is safe), `CorruptObject` for
+        a damaged index.
+        """
+        return await self._core.compact(everything=everything)
+
+    async def verify(self, *, fix: bool = False, progress: Callable[[Done], None] | None = None) -> Verified:
+        """Compare the index with every session, and say each difference; with `fix`, mend what was found.
+
+        `progress` is told how far it has come, from 0 to 256 prefixes.
+        """
+        return await self._core.verify(progress, fix=fix)
+
+    async def rebuild(self, *, progress: Callable[[Done], None] | None = None) -> Rebuilt:
+        """Make the index anew from the sessions, whatever has become of it; readers and writers may go on meanwhile.
+
+        Raises `UnsupportedFormat` for an index that a later version made.
+        """
+        return await self._core.rebuild(progress)
 
 
 class AsyncSession:
@@ -321,7 +424,7 @@ class AsyncSession:
         """See `AsyncSessionStore.load`."""
         return await self._core.load()
 
-    async def last(self, number: int) -> list[Record]:
+    async def last(self, number: int) -> builtins.list[Record]:
         """See `AsyncSessionStore.last`."""
         return await self._core.last(number)
 

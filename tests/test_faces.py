@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import s3store
-from s3store import AsyncSession, AsyncSessionStore, Session, SessionStore
+from s3store import AsyncSession, AsyncSessionIndex, AsyncSessionStore, Session, SessionIndex, SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAIRS = [(SessionStore, AsyncSessionStore), (Session, AsyncSession)]
+PAIRS = [(SessionStore, AsyncSessionStore), (Session, AsyncSession), (SessionIndex, AsyncSessionIndex)]
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
-OF_THE_STORE_ALONE = {"close", "session", "scan", "check"}
+OF_THE_STORE_ALONE = {"close", "session", "scan", "check", "index", "list", "page", "count", "running", "stuck"}
 
 
 def methods(face: type) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def test_what_sends_is_awaited_and_what_gives_records_is_iterated(blocking: type
     for name, method in methods(asynchronous).items():
         function = getattr(method, "fget", method)
         returns = str(signature(method).return_annotation)
-        at_once = name in {"__init__", "session", "id"} or returns.startswith("AsyncIterator")
+        at_once = name in {"__init__", "session", "id", "index"} or returns.startswith("AsyncIterator")
         assert inspect.iscoroutinefunction(function) != at_once, name
         assert not inspect.iscoroutinefunction(methods(blocking)[name]), name
 

@@ -160,3 +160,15 @@ class ObjectStore(Protocol):
     async def close(self) -> None:
         """Give back connections and threads. A closed store is not used again."""
         ...
+
+
+async def all_keys(store: ObjectStore, prefix: str) -> list[str]:
+    """List every key under a prefix, in order, page after page. The listing is no snapshot."""
+    found: list[str] = []
+    after: str | None = None
+    while True:
+        page = await store.list_page(prefix, after=after)
+        found += [listed.key for listed in page.objects]
+        if page.next_after is None:
+            return found
+        after = page.next_after

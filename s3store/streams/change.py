@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
 from ..errors import AccessDenied, StoreUnavailable
+from ..ids import ulid_after
 from ..keys import segment_name
 from ..model import Metadata
 from ..objects.base import ObjectAnswer
@@ -85,7 +86,7 @@ class StreamChange:
         await draft.apply(self._changes)
         if live is not None and not draft.touched:
             return None
-        incarnation = self._incarnation if live is None else live.incarnation
+        incarnation = self._incarnation_after(head) if live is None else live.incarnation
         chunks, tail, tail_count = draft.finish()
         sealed = await self._seal(chunks, incarnation, fence=0 if head is None else head.fence)
         grown = Head(
@@ -124,6 +125,10 @@ class StreamChange:
                 unnamed |= {segment.name for segment in before.segments}
             unnamed -= {segment.name for segment in landed.proposal.state.segments}
         await self._place.remove(keys.segment(name) for name in sorted(unnamed))
+
+    def _incarnation_after(self, tombstone: Head | None) -> str:
+        """Return a new incarnation, which sorts behind the deleted one, whatever the clocks of the writers say."""
+        return self._incarnation if tombstone is None else max(self._incarnation, ulid_after(tombstone.incarnation))
 
     async def _seal(self, chunks: Sequence[Chunk], incarnation: str, *, fence: int) -> list[Segment]:
         if fence != self._fence:

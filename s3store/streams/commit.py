@@ -113,6 +113,10 @@ class CommitPolicy:
     pause: float = 0.02
     longest_pause: float = 2.0
 
+    def longest_after(self, attempts: int) -> float:
+        """Return the longest pause, in seconds, after so many attempts."""
+        return min(self.pause * (1 << min(attempts, 16)), self.longest_pause)
+
 
 class Landed(NamedTuple, Generic[S]):
     """How a commit ended: what the cell is now, and the proposal that landed with the state it was made for."""
@@ -290,8 +294,7 @@ class _Commit(Generic[S]):
             raise self._unknown()
 
     async def _pause(self) -> None:
-        longest = min(self._policy.pause * 2 ** min(self._attempts, 16), self._policy.longest_pause)
-        await self._runtime.sleep(longest * self._runtime.random())
+        await self._runtime.sleep(self._policy.longest_after(self._attempts) * self._runtime.random())
 
     def _spent(self) -> bool:
         return self._attempts >= self._policy.attempts or self._runtime.monotonic() >= self._deadline

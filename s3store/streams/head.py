@@ -70,15 +70,19 @@ class Head:
         """How many records the stream has."""
         return self.sealed + self.tail_count
 
+    @property
+    def total_size(self) -> int:
+        """The bytes of the head and all its segments."""
+        return self.size + sum(segment.size for segment in self.segments)
+
     def info(self, session_id: str) -> SessionInfo:
         """Return what a caller is told of the session."""
-        size = self.size + sum(segment.size for segment in self.segments)
         return SessionInfo(
             session_id,
             self.incarnation,
             self.version,
             self.count,
-            size,
+            self.total_size,
             self.created_at,
             self.updated_at,
             self.metadata,

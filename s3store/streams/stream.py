@@ -13,15 +13,24 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..changes import Touch
-from ..errors import Conflict, CorruptObject, Decide, OutcomeUnknown, SessionDeleted, SessionNotFound
+from ..errors import (
+    CallAPerson,
+    Conflict,
+    CorruptObject,
+    Decide,
+    OutcomeUnknown,
+    SessionDeleted,
+    SessionNotFound,
+    StoreUnavailable,
+)
 from ..keys import TRANSCRIPT, StreamKeys, session_prefix
 from ..model import Committed, Record, SessionInfo, Transcript
-from ..objects.base import NoSuchKey
+from ..objects.base import NoSuchKey, all_keys
 from .change import Deletion, StreamChange, Workplace
-from .commit import CommitPolicy, Known, Landed, commit
+from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
 from .records import decode_lines, keys_of, split_lines
@@ -44,6 +53,18 @@ _REMEMBERED_SEGMENTS = 1024
 _ABSENT: Known[Head] = Known(None, None)
 
 
+class Listener(Protocol):
+    """Who is told of the heads of transcripts: the index."""
+
+    async def announce(self, session_id: str, head: Head) -> None:
+        """Be told of a head that is about to be put where there is no session. May raise `StoreUnavailable`."""
+        ...
+
+    async def publish(self, session_id: str, head: Head) -> None:
+        """Be told of a head that stands, before whoever put it there is told so. May raise `StoreUnavailable`."""
+        ...
+
+
 class Streams:
     """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth."""
 
@@ -53,6 +74,7 @@ class Streams:
         runtime: Runtime,
         policy: CommitPolicy,
         sizes: Sizes,
+        listener: Listener | None = None,
         *,
         guess_bytes: int = 16 * 1024 * 1024,
     ) -> None:
@@ -60,6 +82,7 @@ class Streams:
         self._runtime = runtime
         self._policy = policy
         self._sizes = sizes
+        self._listener = listener
         self._guesses = GuessedHeads(guess_bytes)
         self._turns = Turns(runtime.lock)
         self._segment_keys: OrderedDict[str, frozenset[str]] = OrderedDict()
@@ -72,11 +95,14 @@ class Streams:
         key = place.keys.head
         async with self._turns.of(key):
             change = StreamChange(place, _Segments(self, place.keys), changes, terms, self._sizes)
+            announced = self._announced(place, change)
             guess = _ABSENT if terms.must_be_new else self._guesses.get(key)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
             try:
-                landed = await commit(self._store, self._runtime, self._policy, _Cell(self, place.keys), change, guess)
+                landed = await commit(
+                    self._store, self._runtime, self._policy, _Cell(self, place.keys), announced, guess
+                )
             except OutcomeUnknown:
                 raise
             except Decide:
@@ -84,6 +110,7 @@ class Streams:
                 raise
             self._guesses.put(key, landed.known)
             await change.clean_up(landed)
+            await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
         return _committed(session_id, change, landed)
 
     async def delete(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> bool:
@@ -91,16 +118,12 @@ class Streams:
         place = self._place(session_id, stream)
         async with self._turns.of(place.keys.head):
             # Listed before the swap: what is uploaded later is not in the list, what was uploaded before is fenced.
-            listed = [key async for key in self._keys_of(session_id) if key != place.keys.head]
+            listed = [key for key in await all_keys(self._store, session_prefix(session_id)) if key != place.keys.head]
             self._guesses.forget(place.keys.head)
-            landed = await commit(
-                self._store,
-                self._runtime,
-                self._policy,
-                _Cell(self, place.keys),
-                Deletion(place, terms, listed=bool(listed)),
-            )
+            deletion = Deletion(place, terms, listed=bool(listed))
+            landed = await commit(self._store, self._runtime, self._policy, _Cell(self, place.keys), deletion)
             self._guesses.forget(place.keys.head)
+            await self._publish(place, landed.known, None if landed.proposal is None else deletion.commit_id)
             if landed.proposal is not None:
                 # A commit may have sealed more between the listing and the swap.
                 sealed = () if landed.base.state is None else landed.base.state.segments
@@ -118,6 +141,7 @@ class Streams:
             for _ in range(_RESTARTS):
                 found = await cell.read()
                 if found.state is not None and commit_id in found.state.commits:
+                    await self._publish(place, found, commit_id)
                     return True
                 # A new version shuts the door behind which the swap may still wait, and shows all that came in before.
                 try:
@@ -128,6 +152,7 @@ class Streams:
                     # Created, or deleted, since it was read.
                     continue
                 self._guesses.put(place.keys.head, shut.known)
+                await self._publish(place, shut.known, commit_id)
                 return await self._is_in(session_id, commit_id, shut.base.state, stream)
         raise _untold(session_id, commit_id, "the session changed again and again")
 
@@ -201,6 +226,27 @@ class Streams:
         self._guesses.put(keys.head, known)
         return known
 
+    def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Announced:
+        if self._listener is None or place.keys.stream != TRANSCRIPT:
+            return change
+        return _Announced(self._listener, place.keys.session_id, change)
+
+    async def _publish(self, place: Workplace, known: Known[Head], commit_id: str | None) -> None:
+        """Tell the index what stands. `commit_id` names what was written to it, None if nothing was."""
+        if self._listener is None or known.state is None or place.keys.stream != TRANSCRIPT:
+            return
+        try:
+            await self._listener.publish(place.keys.session_id, known.state)
+        except (StoreUnavailable, CallAPerson) as error:
+            if commit_id is None:
+                raise
+            raise OutcomeUnknown(
+                f"{place.keys.head}: commit {commit_id} has landed, but the index could not be told ({error}); "
+                "listings may show the session as it was before; resolve() tells them",
+                session_id=place.keys.session_id,
+                commit_id=commit_id,
+            ) from error
+
     def _place(self, session_id: str, stream: str) -> Workplace:
         return Workplace(self._store, self._runtime, StreamKeys.of(session_id, stream))
 
@@ -240,17 +286,6 @@ class Streams:
 
         return await self._runtime.gather([read(segment) for segment in segments])
 
-    async def _keys_of(self, session_id: str) -> AsyncIterator[str]:
-        prefix = session_prefix(session_id)
-        after: str | None = None
-        while True:
-            page = await self._store.list_page(prefix, after=after)
-            for listed in page.objects:
-                yield listed.key
-            if page.next_after is None:
-                return
-            after = page.next_after
-
     async def _is_in(self, session_id: str, commit_id: str, head: Head | None, stream: str) -> bool:
         if head is None or commit_id in head.commits:
             return head is not None
@@ -274,6 +309,22 @@ class _Cell:
 
     async def read(self) -> Known[Head]:
         return await self._streams.read_head(self._keys)
+
+
+class _Announced:
+    """A change of which the index is told before it makes a session of nothing, or of a deleted one."""
+
+    def __init__(self, listener: Listener, session_id: str, change: StreamChange) -> None:
+        self.commit_id = change.commit_id
+        self._listener = listener
+        self._session_id = session_id
+        self._change = change
+
+    async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
+        proposal = await self._change.propose(base)
+        if proposal is not None and living(base.state) is None:
+            await self._listener.announce(self._session_id, proposal.state)
+        return proposal
 
 
 class _Segments:

@@ -70,7 +70,9 @@ def store() -> ScriptedStore:
 
 def _session(store: MemoryStore) -> SessionCore:
     """Return a session as a process of its own sees it."""
-    return SessionCore(Archive(Opened(store, built_in=True), BlockingRuntime(), _POLICY, _SMALL), "s", bound=False)
+    return SessionCore(
+        Archive(Opened(store, built_in=True), BlockingRuntime(), _POLICY, None, _SMALL), "s", bound=False
+    )
 
 
 def _objects(store: MemoryStore) -> list[str]:

@@ -134,7 +134,7 @@ def _commit_both(
 def _with_sizes(objects: ObjectStore, sizes: Sizes) -> SessionStore:
     """Return a store with small sizes: nothing else seals, unseals and deletes segments all the time."""
     store = SessionStore(objects)
-    store._archive = Archive(Opened(objects, built_in=True), BlockingRuntime(), CommitPolicy(), sizes)
+    store._archive = Archive(Opened(objects, built_in=True), BlockingRuntime(), CommitPolicy(), None, sizes)
     return store
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from s3store.errors import Decide
-from s3store.keys import StreamKeys
+from s3store.keys import StreamKeys, session_prefix
+from s3store.objects.base import all_keys
 from s3store.objects.memory import MemoryStore
 from s3store.streams import change, commit, stream
 from s3store.streams.change import Deletion, StreamChange
@@ -137,7 +138,7 @@ def test_a_delete_that_lists_after_its_swap_is_found(monkeypatch: pytest.MonkeyP
         cell = _Cell(self, place.keys)
         deletion = Deletion(place, terms, listed=True)
         landed = await commit.commit(self._store, self._runtime, self._policy, cell, deletion)
-        listed = [key async for key in self._keys_of(session_id) if key != place.keys.head]
+        listed = [key for key in await all_keys(self._store, session_prefix(session_id)) if key != place.keys.head]
         await place.remove(listed)
         return living(landed.base.state) is not None
 

@@ -12,8 +12,9 @@ from .scheduler import Join, Sleep, Wait
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable
 
+    from ...runtime import Work
     from .scheduler import Scheduler, Task
 
 T = TypeVar("T")
@@ -27,6 +28,8 @@ class SimulatedRuntime:
     def __init__(self, scheduler: Scheduler, chance: random.Random, *, skew: float = 0.0) -> None:
         self.skew = skew
         self.ulid = UlidSource(self.now, chance.getrandbits)
+        self.start_background: Callable[[Task, Work], None] = _refuse
+        """Starts work in the background for a task; whoever runs the process decides when it may still begin."""
         self._scheduler = scheduler
         self._chance = chance
 
@@ -59,8 +62,22 @@ class SimulatedRuntime:
         """See `Runtime.lock`."""
         return _Lock(self._scheduler)
 
+    def background(self, work: Work, *, after: float = 0.0) -> None:
+        """See `Runtime.background`: a task of its own, which dies with its process."""
+        current = self._scheduler.current
+        if current is None:
+            raise RuntimeError("work in the background is begun by a task")
+        self._scheduler.after(after, lambda: self.start_background(current, work))
+
+    def before_the_end(self, work: Work) -> None:
+        """See `Runtime.before_the_end`: a simulated process is never told."""
+
     async def close(self) -> None:
         """Nothing is held."""
+
+
+def _refuse(_: Task, __: Work) -> None:
+    raise RuntimeError("nobody runs the work of this process in the background")
 
 
 class _Lock(AbstractAsyncContextManager[None]):

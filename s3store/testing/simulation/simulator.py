@@ -123,7 +123,9 @@ class _Life:
         self.runtime = SimulatedRuntime(world.scheduler, chance, skew=skew)
         self.store = SimulatedStore(world.network, page=world.plan.page)
         self.store.on_request = self._on_request
-        self.archive = Archive(Opened(self.store, built_in=True), self.runtime, world.plan.policy, world.plan.sizes)
+        self.archive = Archive(
+            Opened(self.store, built_in=True), self.runtime, world.plan.policy, None, world.plan.sizes
+        )
         self.name = name
         self.tasks: list[Task] = []
         self.dies_after: int | None = None

@@ -1,0 +1,251 @@
+"""Compaction: the log becomes pages, and small runs of pages become larger ones. Any client may do it.
+
+Safe in this order: read the log, then the manifest; store new pages under fresh names; replace the manifest by
+compare-and-swap, on the very manifest that was read; and **only if that surely succeeded** delete what was merged. A
+definite loser removes its own new pages. After an unknown outcome nothing is removed, for the swap may still land.
+
+Runs are merged by size: of so many runs of a tier one of the next is made. So an entry is rewritten as often as there
+are tiers, which is the logarithm of how many there are.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import AccessDenied, Conflict, OutcomeUnknown, StoreUnavailable
+from ..keys import INDEX_PAGES
+from ..objects.base import ObjectAnswer, all_keys
+from ..streams.commit import Proposal, commit
+from .manifest import EMPTY, write_manifest
+from .pages import PAGE_BYTES, PAGE_ENTRIES, PageInfo, write_page
+from .walk import NewestFirst, Sources
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+    from ..objects.base import ObjectStore
+    from ..runtime import Runtime
+    from ..streams.commit import CommitPolicy, Known
+    from .entry import Entry
+    from .manifest import Manifest, ManifestCell
+    from .view import Index, View
+
+FAN_IN = 8
+"""How many runs of one tier become one of the next."""
+LONG = 24 * 60 * 60 * 1_000_000
+"""Sessions that changed over more than so many microseconds stand on pages of their own: a page of short-lived ones
+tells by its times alone which older pages it has nothing to do with."""
+
+_AHEAD = 4
+_USUAL_BYTES = 300
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """What a compaction did."""
+
+    merged: int
+    """How many entries of the log were merged."""
+    waiting: int
+    """How many had to stay: their sessions may still be created."""
+    written: int
+    """How many entries the new pages hold."""
+    replaced: int
+    """How many pages they replaced."""
+
+
+class IndexChanged(Conflict):
+    """Somebody else replaced the manifest meanwhile; nothing of this compaction is left."""
+
+
+class Compactor:
+    """Merges the log and the pages of one archive."""
+
+    def __init__(self, store: ObjectStore, runtime: Runtime, policy: CommitPolicy, index: Index) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._policy = policy
+        self._index = index
+
+    async def compact(self, *, least: int = 1, most: int | None = None, everything: bool = False) -> Compacted | None:
+        """Merge the log into the pages; None if it has fewer than `least` entries.
+
+        Merges that would rewrite more than `most` entries are left for another time; with `everything`, all pages
+        become one run. Raises `IndexChanged` where somebody else was faster, `OutcomeUnknown` where nothing tells
+        whether the new manifest stands, and `CorruptObject` for a damaged page.
+        """
+        view = await self._index.view()
+        settled = [logged.key for logged in view.logged if view.settled(logged)]
+        if len(settled) < least and not everything:
+            return None
+        old, tier = list(view.manifest.pages), 0
+        if not everything:
+            old, tier = _to_merge(view.manifest.pages, len(settled), most)
+        elif old:
+            tier = max(page.tier for page in old)
+        if not settled and len({page.run for page in old}) <= 1:
+            return None
+        new = await self._merge(view, old, tier)
+        await self._swap_in(view.known, new, old)
+        await self.remove([*settled, *(page.key for page in old)])
+        return Compacted(len(settled), len(view.logged) - len(settled), sum(page.count for page in new), len(old))
+
+    async def sweep(self) -> int:
+        """Delete the pages that no manifest names, left behind by those who crashed; return how many.
+
+        Pages are listed, then the manifest is swapped once, which shuts out every swap under way, and then those of
+        the listed that it does not name are deleted. No clock is needed.
+        """
+        listed = await self.stored_pages()
+        named = await self.replace(lambda pages: pages)
+        orphans = sorted(set(listed) - named)
+        await self.remove(orphans)
+        return len(orphans)
+
+    async def replace(
+        self,
+        pages: Callable[[Sequence[PageInfo]], Sequence[PageInfo]],
+        *,
+        only: Known[Manifest] | None = None,
+        cell: ManifestCell | None = None,
+    ) -> frozenset[str]:
+        """Swap the manifest for one with other pages, made of those that it has.
+
+        Returns the keys of the pages that are named by now, by it or by a manifest that followed it already. With
+        `only`, none but that manifest is replaced, else `IndexChanged`. `cell` reads the manifest in another way.
+        """
+        change = _Replacement(self._runtime.ulid(), pages, only)
+        landed = await commit(self._store, self._runtime, self._policy, cell or self._index.cell, change, only)
+        states = [state for state in (landed.known.state, landed.proposal and landed.proposal.state) if state]
+        return frozenset(page.key for state in states for page in state.pages)
+
+    async def remove(self, keys: Iterable[str]) -> None:
+        """Delete objects that nothing needs any more. What cannot be deleted now is left to the next sweep."""
+        await self._runtime.gather([self._remove(key) for key in keys])
+
+    async def write(self, batches: AsyncIterator[list[Entry]], tier: int) -> list[PageInfo]:
+        """Store entries, each of another session, as the pages of a new run."""
+        writer = _RunWriter(self._store, self._runtime, tier)
+        try:
+            async for batch in batches:
+                await writer.add(batch)
+            return await writer.finish()
+        except BaseException:
+            # Nothing names them yet, and nothing will.
+            await self.remove(page.key for page in writer.written)
+            raise
+
+    async def _merge(self, view: View, pages: Sequence[PageInfo], tier: int) -> list[PageInfo]:
+        sources = Sources(list(view.entries.values()), pages, self._index.pages, _AHEAD)
+        return await self.write(NewestFirst(sources, lambda _: True).batches(), tier)
+
+    async def _swap_in(self, known: Known[Manifest], new: Sequence[PageInfo], old: Sequence[PageInfo]) -> None:
+        names = {page.name for page in old}
+        try:
+            await self.replace(lambda pages: [*(page for page in pages if page.name not in names), *new], only=known)
+        except OutcomeUnknown:
+            raise
+        except (Conflict, StoreUnavailable):
+            await self.remove(page.key for page in new)
+            raise
+
+    async def stored_pages(self) -> list[str]:
+        """List the keys of all pages that are stored, named or not."""
+        return await all_keys(self._store, INDEX_PAGES)
+
+    async def _remove(self, key: str) -> None:
+        try:
+            await self._store.delete(key)
+        except (StoreUnavailable, AccessDenied, ObjectAnswer):
+            pass
+
+
+class _Replacement:
+    """One swap of the manifest, as the commit protocol sees it."""
+
+    def __init__(
+        self,
+        commit_id: str,
+        pages: Callable[[Sequence[PageInfo]], Sequence[PageInfo]],
+        only: Known[Manifest] | None,
+    ) -> None:
+        self.commit_id = commit_id
+        self._pages = pages
+        self._only = only
+
+    async def propose(self, base: Known[Manifest]) -> Proposal[Manifest]:
+        if self._only is not None and base.etag != self._only.etag:
+            raise IndexChanged("the index was compacted by somebody else at the same time")
+        before = base.state or EMPTY
+        manifest = before.next(self.commit_id, self._pages(before.pages))
+        return Proposal(manifest, write_manifest(manifest))
+
+
+class _RunWriter:
+    """Collects entries into pages and stores each as soon as it is full."""
+
+    def __init__(self, store: ObjectStore, runtime: Runtime, tier: int) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._tier = tier
+        self._run = runtime.ulid()
+        self._short = _Filling()
+        self._long = _Filling()
+        self.written: list[PageInfo] = []
+
+    async def add(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            filling = self._long if entry.at - entry.since > LONG else self._short
+            if filling.is_full:
+                await self._store_page(filling)
+            filling.add(entry)
+
+    async def finish(self) -> list[PageInfo]:
+        for filling in (self._short, self._long):
+            if filling.entries:
+                await self._store_page(filling)
+        return self.written
+
+    async def _store_page(self, filling: _Filling) -> None:
+        info, data = write_page(self._runtime.ulid(), self._run, self._tier, filling.entries)
+        filling.clear()
+        self.written.append(info)
+        await self._store.put(info.key, data)
+
+
+class _Filling:
+    """The entries of a page that is not full yet."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.entries: list[Entry] = []
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.entries) >= PAGE_ENTRIES or self._bytes >= PAGE_BYTES
+
+    def add(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        # Nearly all of an entry's length beyond the usual lies in these.
+        self._bytes += _USUAL_BYTES + len(entry.id) + len(entry.fields.get("name", ""))
+
+
+def _to_merge(pages: Sequence[PageInfo], fresh: int, most: int | None) -> tuple[list[PageInfo], int]:
+    """Choose the pages to merge with so many fresh entries, and the tier of the run that is made of all."""
+    tiers: defaultdict[int, list[PageInfo]] = defaultdict(list)
+    for page in pages:
+        tiers[page.tier].append(page)
+    chosen: list[PageInfo] = []
+    tier = 0
+    while len({page.run for page in tiers[tier]}) + 1 >= FAN_IN:
+        merged = [*chosen, *tiers[tier]]
+        if most is not None and fresh + sum(page.count for page in merged) > most:
+            break
+        chosen = merged
+        tier += 1
+    return chosen, tier

@@ -1,0 +1,105 @@
+"""The manifest: the one mutable object of the index. It names the pages, and is replaced by compare-and-swap."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+
+from ..errors import CorruptObject, UnsupportedFormat
+from ..keys import MANIFEST
+from ..objects.base import NoSuchKey, NotModified
+from ..streams.commit import Known
+from ..streams.head import HISTORY
+from .pages import PageInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..objects.base import ObjectStore
+
+MANIFEST_FORMAT = "s3store.index/1"
+"""What the manifest says of itself."""
+
+_OPEN = b'{"sha256":"%s","manifest":'
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The pages of the index at one moment."""
+
+    version: int
+    commits: tuple[str, ...]
+    """The ids of the last swaps, the newest last; see `s3store.streams.commit`."""
+    pages: tuple[PageInfo, ...]
+
+    def next(self, commit_id: str, pages: Iterable[PageInfo]) -> Manifest:
+        """Return the manifest that a swap makes of this one."""
+        ordered = sorted(pages, key=lambda page: (page.newest, page.name))
+        return Manifest(self.version + 1, (*self.commits, commit_id)[-HISTORY:], tuple(ordered))
+
+
+EMPTY = Manifest(0, (), ())
+"""What there is before the first swap."""
+
+
+def write_manifest(manifest: Manifest) -> bytes:
+    """Return the bytes of a manifest: JSON, with the SHA-256 of what matters in front."""
+    inner = orjson.dumps(
+        {
+            "format": MANIFEST_FORMAT,
+            "version": manifest.version,
+            "commits": manifest.commits,
+            "pages": [page.to_json() for page in manifest.pages],
+        }
+    )
+    return _opening(inner) + inner + b"}\n"
+
+
+def read_manifest(data: bytes) -> Manifest:
+    """Read what `write_manifest` wrote. Raises `CorruptObject` for a wrong byte, `UnsupportedFormat` for a new form."""
+    inner = data[len(_OPEN) - 2 + 64 : -2]
+    try:
+        found = orjson.loads(inner)
+        if found["format"] != MANIFEST_FORMAT:
+            raise UnsupportedFormat(f"{MANIFEST}: of format {found['format']!r}; a newer s3store may read it")
+        pages = tuple(PageInfo.from_json(page) for page in found["pages"])
+        manifest = Manifest(found["version"], tuple(found["commits"]), pages)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        manifest = None
+    if manifest is None or data != _opening(inner) + inner + b"}\n":
+        raise CorruptObject(
+            f"{MANIFEST}: damaged; no session is harmed, and `s3store index rebuild` makes the index anew"
+        )
+    return manifest
+
+
+class ManifestCell:
+    """The manifest, as the commit protocol sees it; remembers the one it read last, so that a 304 is enough."""
+
+    key = MANIFEST
+    session_id = ""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self._last: Known[Manifest] | None = None
+
+    async def read(self) -> Known[Manifest]:
+        """Read the manifest from the store; state and ETag are None where there is none yet."""
+        last = self._last
+        try:
+            stored = await self._store.get(MANIFEST, if_none_match=None if last is None else last.etag)
+        except NotModified:
+            if last is None:
+                raise AssertionError("nothing was known to compare with") from None
+            return last
+        except NoSuchKey:
+            return Known(None, None)
+        self._last = found = Known(read_manifest(stored.body), stored.etag)
+        return found
+
+
+def _opening(inner: bytes) -> bytes:
+    return _OPEN % hashlib.sha256(inner).hexdigest().encode("ascii")

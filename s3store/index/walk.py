@@ -1,0 +1,232 @@
+"""A view in order: each session once, at its newest entry, opening no more pages than that takes.
+
+A session has at most one entry in each run of pages, and one in the log; only the newest counts. Within an incarnation
+the time of an entry only grows. So **newest first**, the first entry met is the one that counts. **Oldest first** it is
+the last one: before a page is opened, every page that may hold newer entries of its sessions is looked through. Which
+these are, the manifest tells: a session that began after a page ends is not on that page.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from .entry import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+    from typing import TypeAlias
+
+    from .entry import Entry, Order
+    from .pages import PageInfo
+
+    Load: TypeAlias = Callable[[Sequence[PageInfo]], Awaitable[list[list[Entry]]]]
+
+_LOG = ""
+"""Stands for the log where the run of an entry is asked for."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What is walked over."""
+
+    entries: Collection[Entry]
+    """The entries of the log, one for each session."""
+    pages: Sequence[PageInfo]
+    load: Load
+    ahead: int = 1
+    """How many pages are fetched side by side; more than one is worth it where most of it is read."""
+
+
+class _Met(NamedTuple):
+    """An entry that waits for its turn, and the run of pages that it came from."""
+
+    at: int
+    entry: Entry
+    run: str
+
+
+class _Walk:
+    """What both directions have in common. Deleted sessions are walked over as well."""
+
+    def __init__(self, sources: Sources, pages: Sequence[PageInfo], skip: int) -> None:
+        self._sources = sources
+        self._unopened = list(pages)
+        self._waiting = [_Met(entry.at, entry, _LOG) for entry in in_order(sources.entries)]
+        self._fetched: dict[str, list[Entry]] = {}
+        self._done: set[str] = set()
+        self._skip = skip
+        self.skipped = 0
+        """How many sessions were passed over."""
+
+    async def batches(self) -> AsyncIterator[list[Entry]]:
+        """Yield the newest entry of each session, in order, some at a time, the skipped ones left out."""
+        while self._waiting or self._unopened:
+            batch = self._without_skipped([met.entry for met in self._take_ready() if self._counts(met)])
+            if batch:
+                yield batch
+            if self._unopened:
+                page = self._unopened.pop()
+                if 0 < page.live <= self._skip and self._can_pass_over(page):
+                    self._skip -= page.live
+                    self.skipped += page.live
+                else:
+                    await self._open(page)
+
+    async def _open(self, page: PageInfo) -> None:
+        await self._fetch([page, *self._unopened[: -self._sources.ahead : -1]])
+        opened = [_Met(entry.at, entry, page.run) for entry in self._fetched.pop(page.name)]
+        # Two sorted runs, which is what Python's sort is quickest at.
+        self._waiting = sorted([*self._waiting, *opened], key=_place_then_order)
+
+    async def _fetch(self, pages: Sequence[PageInfo]) -> None:
+        missing = [page for page in pages if page.name not in self._fetched]
+        loaded = await self._sources.load(missing) if missing else []
+        self._fetched |= {page.name: entries for page, entries in zip(missing, loaded, strict=True)}
+
+    def _without_skipped(self, batch: list[Entry]) -> list[Entry]:
+        if not self._skip:
+            return batch
+        kept = []
+        for entry in batch:
+            if self._skip and not entry.deleted:
+                self._skip -= 1
+                self.skipped += 1
+            else:
+                kept.append(entry)
+        return kept
+
+    def _take_ready(self) -> list[_Met]:
+        raise NotImplementedError
+
+    def _counts(self, met: _Met) -> bool:
+        raise NotImplementedError
+
+    def _can_pass_over(self, page: PageInfo) -> bool:
+        raise NotImplementedError
+
+    def _room_for(self, page: PageInfo, among: Sequence[_Met]) -> bool:
+        """Tell whether a page can be skipped together with the entries that stand among its own.
+
+        Those of its own run are other sessions, so they only have to be counted with it; of any other run they may be
+        the same ones.
+        """
+        live = sum(not met.entry.deleted for met in among)
+        return page.live + live <= self._skip and all(met.run == page.run for met in among)
+
+
+class NewestFirst(_Walk):
+    """From the session that changed last to the one that has been idle for longest.
+
+    Only pages that `wanted` takes are opened, and those that may hold newer entries of their sessions; the caller has
+    to leave out what it did not want. `skip` sessions at the start are passed over, without opening their pages where
+    the counts of the manifest are exact.
+    """
+
+    def __init__(self, sources: Sources, wanted: Callable[[PageInfo], bool], *, skip: int = 0) -> None:
+        chosen = [page for page in sources.pages if wanted(page)]
+        names = {page.name for page in chosen}
+        newer = [
+            page
+            for page in sources.pages
+            if page.name not in names and any(page.may_hold_newer_than(other) for other in chosen)
+        ]
+        super().__init__(sources, sorted([*chosen, *newer], key=lambda page: page.newest), skip)
+        # For each run, a time before which none of its entries met so far replaces another.
+        self._since = {_LOG: min((entry.since for entry in sources.entries), default=_NEVER)}
+
+    def _take_ready(self) -> list[_Met]:
+        start = bisect_right(self._waiting, self._unopened[-1].newest, key=_time) if self._unopened else 0
+        ready = self._waiting[start:]
+        del self._waiting[start:]
+        ready.reverse()
+        return ready
+
+    def _counts(self, met: _Met) -> bool:
+        new = met.entry.id not in self._done
+        self._done.add(met.entry.id)
+        return new
+
+    async def _open(self, page: PageInfo) -> None:
+        self._note(page)
+        await super()._open(page)
+
+    def _can_pass_over(self, page: PageInfo) -> bool:
+        exact = (
+            all(since > page.newest for run, since in self._since.items() if run != page.run)
+            and not (self._unopened and self._unopened[-1].newest >= page.oldest)
+            and not any(page.may_hold_newer_than(other) for other in self._unopened)
+            and self._room_for(page, self._waiting[bisect_left(self._waiting, page.oldest, key=_time) :])
+        )
+        if exact:
+            self._note(page)
+        return exact
+
+    def _note(self, page: PageInfo) -> None:
+        self._since[page.run] = min(page.since, self._since.get(page.run, _NEVER))
+
+
+class OldestFirst(_Walk):
+    """From the session that has been idle for longest to the one that changed last; as `NewestFirst`."""
+
+    def __init__(self, sources: Sources, wanted: Callable[[PageInfo], bool], *, skip: int = 0) -> None:
+        pages = [page for page in sources.pages if wanted(page)]
+        super().__init__(sources, sorted(pages, key=lambda page: page.oldest, reverse=True), skip)
+        self._newest: dict[str, Order] = {entry.id: entry.order for entry in sources.entries}
+        self._since = min((entry.since for entry in sources.entries), default=_NEVER)
+        self._looked_through: set[str] = set()
+
+    def _take_ready(self) -> list[_Met]:
+        if not self._unopened:
+            ready, self._waiting = self._waiting, []
+            return ready
+        end = bisect_left(self._waiting, self._unopened[-1].oldest, key=_time)
+        ready = self._waiting[:end]
+        del self._waiting[:end]
+        return ready
+
+    def _counts(self, met: _Met) -> bool:
+        entry = met.entry
+        counts = entry.id not in self._done and entry.order >= self._newest.get(entry.id, entry.order)
+        if counts:
+            self._done.add(entry.id)
+        return counts
+
+    async def _open(self, page: PageInfo) -> None:
+        newer = [
+            other
+            for other in self._sources.pages
+            if other.name not in self._looked_through and other.may_hold_newer_than(page)
+        ]
+        for at in range(0, len(newer), self._sources.ahead):
+            await self._look_through(newer[at : at + self._sources.ahead])
+        await super()._open(page)
+
+    async def _look_through(self, pages: Sequence[PageInfo]) -> None:
+        for page, entries in zip(pages, await self._sources.load(pages), strict=True):
+            self._looked_through.add(page.name)
+            for entry in entries:
+                if self._newest.get(entry.id, entry.order) <= entry.order:
+                    self._newest[entry.id] = entry.order
+
+    def _can_pass_over(self, page: PageInfo) -> bool:
+        return (
+            self._since > page.newest
+            and not (self._unopened and self._unopened[-1].oldest <= page.newest)
+            and not any(other.may_hold_newer_than(page) for other in self._sources.pages)
+            and self._room_for(page, list(takewhile(lambda met: met.at <= page.newest, self._waiting)))
+        )
+
+
+_NEVER = 2**63
+
+
+def _time(met: _Met) -> int:
+    return met.at
+
+
+def _place_then_order(met: _Met) -> tuple[int, str, str, int, bool]:
+    entry = met.entry
+    return entry.at, entry.id, entry.incarnation, entry.version, entry.final
