@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BITS = 80
+_STEP_BITS = 64
 ULID_LENGTH = 26
 """Characters in a ULID."""
 
@@ -33,8 +34,11 @@ class UlidSource:
         milliseconds = int(self._now().timestamp() * 1000)
         fresh = (milliseconds << _RANDOM_BITS) | self._random_bits(_RANDOM_BITS)
         with self._lock:
-            self._last = max(fresh, self._last + 1)
-            return _encode(self._last)
+            if fresh <= self._last:
+                # By a step of chance: a process that was forked off makes others, though it stands at the same place.
+                fresh = self._last + 1 + self._random_bits(_STEP_BITS)
+            self._last = fresh
+            return _encode(fresh)
 
 
 def ulid_after(ulid: str) -> str:

@@ -7,12 +7,15 @@ the caller's event loop; the simulator brings a runtime of its own.
 
 from __future__ import annotations
 
+import logging
+import os
 import random
 import threading
 import time
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from weakref import WeakSet
 
 from .ids import UlidSource
 
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from concurrent.futures import ThreadPoolExecutor
+
+_log = logging.getLogger("s3store")
 
 T = TypeVar("T")
 Work: TypeAlias = "Callable[[], Coroutine[Any, Any, None]]"
@@ -97,12 +102,9 @@ class BlockingRuntime(_SystemClock):
     def __init__(self, *, max_threads: int = 16) -> None:
         super().__init__()
         self._max_threads = max_threads
-        self._pool: ThreadPoolExecutor | None = None
-        self._pool_lock = threading.Lock()
-        # One thread of its own: what runs there fans out to the pool, which could else come to wait for itself.
-        self._beside: ThreadPoolExecutor | None = None
-        self._timers: set[threading.Timer] = set()
         self._closed = False
+        self._without_threads()
+        _blocking_runtimes.add(self)
 
     async def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
@@ -159,6 +161,14 @@ class BlockingRuntime(_SystemClock):
         if self._pool is not None:
             self._pool.shutdown()
 
+    def _without_threads(self) -> None:
+        """Begin with no threads: at first, and in a process that was forked off, where those there were are gone."""
+        self._pool_lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        # One thread of its own: what runs there fans out to the pool, which could else come to wait for itself.
+        self._beside: ThreadPoolExecutor | None = None
+        self._timers: set[threading.Timer] = set()
+
     def _begin(self, work: Work, timer: threading.Timer | None = None) -> None:
         with self._pool_lock:
             if timer is not None:
@@ -169,7 +179,10 @@ class BlockingRuntime(_SystemClock):
                 from concurrent.futures import ThreadPoolExecutor
 
                 self._beside = ThreadPoolExecutor(1, thread_name_prefix="s3store-background")
-            self._beside.submit(lambda: run(work()))
+            try:
+                self._beside.submit(lambda: run(_on_its_own(work)))
+            except RuntimeError:
+                pass  # The interpreter is about to end.
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._pool_lock:
@@ -178,6 +191,18 @@ class BlockingRuntime(_SystemClock):
 
                 self._pool = ThreadPoolExecutor(self._max_threads, thread_name_prefix="s3store")
             return self._pool
+
+
+_blocking_runtimes: WeakSet[BlockingRuntime] = WeakSet()
+
+
+def _after_fork() -> None:
+    for runtime in _blocking_runtimes:
+        runtime._without_threads()  # noqa: SLF001 - it is of this module
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class _ThreadLock(AbstractAsyncContextManager[None]):
@@ -239,7 +264,7 @@ class AsyncioRuntime(_SystemClock):
 
         def begin() -> None:
             self._waiting.discard(handle)
-            task = loop.create_task(work())
+            task = loop.create_task(_on_its_own(work))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -269,6 +294,13 @@ class AsyncioRuntime(_SystemClock):
     async def _in_a_slot(self, coroutine: Coroutine[Any, Any, T]) -> T:
         async with _closing(coroutine), self._slots:
             return await coroutine
+
+
+async def _on_its_own(work: Work) -> None:
+    try:
+        await work()
+    except Exception as error:  # noqa: BLE001 - nobody waits for it, so that only a log can tell
+        _log.warning("work in the background failed: %s", type(error).__name__)
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from s3store import Append, SessionExists, SessionStore, Update
+from s3store import Append, IndexPolicy, SessionExists, SessionStore, Update
 from s3store.archive import Archive
 from s3store.objects.counting import CountingStore, Counts
 from s3store.streams.draft import Sizes
@@ -43,9 +43,9 @@ def test_the_first_write_of_a_client_reads_the_archives_record_once(counted: Cou
     with SessionStore(counted) as store:
         assert counted.counts.requests == 0
         store.create("a")
-        assert cost(counted) == (1, 1, 0, 0)
+        assert cost(counted) == (1, 3, 0, 0)
         store.create("b")
-        assert cost(counted) == (0, 1, 0, 0)
+        assert cost(counted) == (0, 3, 0, 0)
 
 
 def cost(counted: CountingStore) -> tuple[int, int, int, int]:
@@ -54,43 +54,58 @@ def cost(counted: CountingStore) -> tuple[int, int, int, int]:
     return counts.gets, counts.puts, counts.deletes, counts.lists
 
 
-def test_an_append_to_a_session_whose_head_is_known_is_one_put(store: SessionStore, counted: CountingStore) -> None:
+def test_an_append_to_a_session_whose_head_is_known_is_a_put_and_one_for_the_index(
+    store: SessionStore, counted: CountingStore
+) -> None:
     for number in range(5):
         store.append("warm", number)
-        assert cost(counted) == (0, 1, 0, 0)
+        assert cost(counted) == (0, 2, 0, 0)
     handle = store.session("warm")
     handle.append("x")
-    assert cost(counted) == (0, 1, 0, 0)
+    assert cost(counted) == (0, 2, 0, 0)
     store.commit("warm", *(Append(number) for number in range(10)), Update(state="idle"))
-    assert cost(counted) == (0, 1, 0, 0)
+    assert cost(counted) == (0, 2, 0, 0)
 
 
-def test_an_append_to_a_session_that_was_loaded_is_one_put(store: SessionStore, counted: CountingStore) -> None:
+def test_an_append_whose_listing_may_wait_is_one_put(counted: CountingStore) -> None:
+    with SessionStore(counted, index=IndexPolicy(publish_every=3600)) as store:
+        store.append("warm", "up")
+        cost(counted)
+        for number in range(20):
+            store.append("warm", number)
+            assert cost(counted) == (0, 1, 0, 0)
+
+
+def test_an_append_to_a_session_that_was_loaded_reads_nothing(store: SessionStore, counted: CountingStore) -> None:
     store.load("before")
     assert cost(counted) == (1, 0, 0, 0)
     store.append("before", "y")
-    assert cost(counted) == (0, 1, 0, 0)
+    assert cost(counted) == (0, 2, 0, 0)
 
 
-def test_a_blind_append_is_a_get_and_a_put(store: SessionStore, counted: CountingStore) -> None:
+def test_a_blind_append_reads_the_head_and_a_new_session_is_announced(
+    store: SessionStore, counted: CountingStore
+) -> None:
     store.append("before", "y")
-    assert cost(counted) == (1, 1, 0, 0)
+    assert cost(counted) == (1, 2, 0, 0)
     store.append("new", "y")
-    assert cost(counted) == (1, 1, 0, 0)
+    assert cost(counted) == (1, 3, 0, 0)
 
 
 def test_a_guess_that_is_out_of_date_costs_two_more(store: SessionStore, counted: CountingStore, memory: Place) -> None:
     memory.open().append("warm", "by another")
     store.append("warm", "y")
-    assert cost(counted) == (1, 2, 0, 0)
+    assert cost(counted) == (1, 3, 0, 0)
 
 
-def test_create_is_one_put_and_a_get_more_where_there_is_a_session(store: SessionStore, counted: CountingStore) -> None:
+def test_create_is_three_puts_and_reads_only_where_there_is_a_session(
+    store: SessionStore, counted: CountingStore
+) -> None:
     store.create("a", ["x"])
-    assert cost(counted) == (0, 1, 0, 0)
+    assert cost(counted) == (0, 3, 0, 0)  # announced, stored, confirmed
     with pytest.raises(SessionExists):
         store.create("before", ["x"])
-    assert cost(counted) == (1, 1, 0, 0)
+    assert cost(counted) == (1, 2, 0, 0)
 
 
 def test_a_repeat_of_a_key_writes_nothing(store: SessionStore, counted: CountingStore) -> None:
@@ -125,20 +140,20 @@ def test_a_resume_is_a_get_for_the_head_and_one_for_each_segment(counted: Counti
 
 
 @pytest.mark.usefixtures("small_parts")
-def test_an_append_that_seals_is_two_puts_and_reads_nothing(counted: CountingStore) -> None:
+def test_an_append_that_seals_is_a_put_more_and_reads_nothing(counted: CountingStore) -> None:
     with SessionStore(counted) as store:
         store.append("a", 0, key="k0")
         cost(counted)
         for number in range(1, 6):
             store.append("a", number, key=f"k{number}")
-            assert cost(counted) == (0, 2, 0, 0)
+            assert cost(counted) == (0, 3, 0, 0)
 
 
-def test_delete_is_a_list_a_get_a_put_and_a_delete_for_each_segment(
+def test_delete_is_a_list_a_get_two_puts_and_a_delete_for_each_segment(
     counted: CountingStore, store: SessionStore, small_parts: None
 ) -> None:
     store.delete("before")
-    assert cost(counted) == (1, 1, 0, 1)
+    assert cost(counted) == (1, 2, 0, 1)
     store.delete("never was")
     assert cost(counted) == (1, 0, 0, 1)
     with SessionStore(counted) as small:
@@ -146,7 +161,7 @@ def test_delete_is_a_list_a_get_a_put_and_a_delete_for_each_segment(
             small.append("a", number)
         cost(counted)
         small.delete("a")
-        assert cost(counted) == (1, 1, 3, 1)
+        assert cost(counted) == (1, 2, 3, 1)
 
 
 def test_scan_is_a_list_and_a_get_for_each_session(store: SessionStore, counted: CountingStore) -> None:
@@ -165,15 +180,15 @@ def test_a_save_that_extends_a_sealed_transcript_sends_only_what_is_new(counted:
     with SessionStore(counted) as store:
         store.save("a", messages)
         whole = counted.reset()
-        assert whole.puts == 100
+        assert whole.puts == 100 + 2
         store.save("a", [*messages, "new"])
         more = counted.reset()
-        assert more.puts == 2
+        assert more.puts == 2 + 1
         assert more.bytes_up < whole.bytes_up / 2
         assert more.deletes == 0
         store.save("a", [*messages[:50], "from here on"])
         less = counted.reset()
-        assert (less.gets, less.puts) == (1, 1)  # the segment in which they part is read
+        assert (less.gets, less.puts) == (1, 1 + 1)  # the segment in which they part is read
         assert less.deletes == 50
         assert store.load("a").messages == [*messages[:50], "from here on"]
 
