@@ -28,12 +28,9 @@ from .errors import (
     TooLarge,
     UnsupportedFormat,
 )
-from .index.compact import Compacted
 from .index.policy import IndexPolicy
 from .index.query import Filters
-from .index.rebuild import Rebuilt
-from .index.service import IndexStatus
-from .index.verify import Difference, Verified
+from .index.reports import Compacted, Difference, IndexStatus, Rebuilt, Verified
 from .model import Committed, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
 from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore

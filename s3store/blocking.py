@@ -21,12 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from .changes import Change
-    from .index.compact import Compacted
     from .index.heads import Done
     from .index.query import Filters, ListOrder
-    from .index.rebuild import Rebuilt
-    from .index.service import IndexCore, IndexStatus
-    from .index.verify import Verified
+    from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
+    from .index.service import IndexCore
     from .model import Committed, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability

@@ -7,7 +7,6 @@ the caller's event loop; the simulator brings a runtime of its own.
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import threading
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
     from concurrent.futures import ThreadPoolExecutor
-
-_log = logging.getLogger("s3store")
 
 T = TypeVar("T")
 Work: TypeAlias = "Callable[[], Coroutine[Any, Any, None]]"
@@ -139,7 +136,7 @@ class BlockingRuntime(_SystemClock):
         timer.daemon = True
         with self._pool_lock:
             if not self._closed:
-                self._timers.add(timer)
+                self._timers.append(timer)
                 timer.start()
 
     def before_the_end(self, work: Work) -> None:
@@ -153,9 +150,8 @@ class BlockingRuntime(_SystemClock):
         self._close()
         with self._pool_lock:
             self._closed = True
-            timers, self._timers = self._timers, set()
-        for timer in timers:
-            timer.cancel()
+            while self._timers:
+                self._timers.pop().cancel()
         if self._beside is not None:
             self._beside.shutdown(cancel_futures=True)
         if self._pool is not None:
@@ -167,14 +163,14 @@ class BlockingRuntime(_SystemClock):
         self._pool: ThreadPoolExecutor | None = None
         # One thread of its own: what runs there fans out to the pool, which could else come to wait for itself.
         self._beside: ThreadPoolExecutor | None = None
-        self._timers: set[threading.Timer] = set()
+        self._timers: list[threading.Timer] = []
 
     def _begin(self, work: Work, timer: threading.Timer | None = None) -> None:
         with self._pool_lock:
-            if timer is not None:
-                self._timers.discard(timer)
             if self._closed:
                 return
+            if timer is not None:
+                self._timers.remove(timer)
             if self._beside is None:
                 from concurrent.futures import ThreadPoolExecutor
 
@@ -300,7 +296,9 @@ async def _on_its_own(work: Work) -> None:
     try:
         await work()
     except Exception as error:  # noqa: BLE001 - nobody waits for it, so that only a log can tell
-        _log.warning("work in the background failed: %s", type(error).__name__)
+        import logging
+
+        logging.getLogger("s3store").warning("work in the background failed: %s", type(error).__name__)
 
 
 @asynccontextmanager

@@ -11,7 +11,6 @@ are tiers, which is the logarithm of how many there are.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import AccessDenied, Conflict, OutcomeUnknown, StoreUnavailable
@@ -20,6 +19,7 @@ from ..objects.base import ObjectAnswer, all_keys
 from ..streams.commit import Proposal, commit
 from .manifest import EMPTY, write_manifest
 from .pages import PAGE_BYTES, PAGE_ENTRIES, PageInfo, write_page
+from .reports import Compacted
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
@@ -40,20 +40,6 @@ tells by its times alone which older pages it has nothing to do with."""
 
 _AHEAD = 4
 _USUAL_BYTES = 300
-
-
-@dataclass(frozen=True)
-class Compacted:
-    """What a compaction did."""
-
-    merged: int
-    """How many entries of the log were merged."""
-    waiting: int
-    """How many had to stay: their sessions may still be created."""
-    written: int
-    """How many entries the new pages hold."""
-    replaced: int
-    """How many pages they replaced."""
 
 
 class IndexChanged(Conflict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import CorruptObject
@@ -10,6 +9,7 @@ from ..keys import MANIFEST
 from ..streams.commit import Known
 from .heads import all_heads
 from .manifest import EMPTY, ManifestCell
+from .reports import Rebuilt
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
@@ -26,18 +26,6 @@ if TYPE_CHECKING:
 
 _HELD = 128 * 1024
 _AHEAD = 4
-
-
-@dataclass(frozen=True)
-class Rebuilt:
-    """What a rebuild did."""
-
-    sessions: int
-    """How many sessions the index holds now, apart from what was written meanwhile."""
-    deleted: int
-    """How many deleted ones it holds beside them."""
-    damaged: tuple[str, ...]
-    """What is wrong with heads that cannot be read, each with its key: their sessions are not in the index."""
 
 
 class Rebuild:

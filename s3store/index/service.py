@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .compact import Compactor
 from .publish import Publisher
 from .query import Listings
-from .rebuild import Rebuild, Rebuilt
+from .reports import IndexStatus
 from .upkeep import Upkeep
-from .verify import Verified, Verify
 from .view import Index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from ..streams.commit import CommitPolicy
-    from .compact import Compacted
     from .heads import Done
     from .policy import IndexPolicy
-
-
-@dataclass(frozen=True)
-class IndexStatus:
-    """How large the index is, and what is to be merged."""
-
-    log: int
-    """How many entries the log has."""
-    unconfirmed: int
-    """How many of these belong to sessions that may still be created, or never were."""
-    pages: int
-    entries: int
-    """How many entries the pages have; a session has one in each run that holds it."""
-    bytes: int
-    """The size of all pages."""
-    runs: Mapping[int, int]
-    """How many runs of pages there are of each tier."""
-    version: int
-    """How often the manifest has been replaced."""
+    from .reports import Compacted, Rebuilt, Verified
 
 
 class IndexCore:
@@ -78,6 +57,8 @@ class IndexCore:
 
     async def verify(self, progress: Callable[[Done], None] | None, *, fix: bool) -> Verified:
         """See `SessionIndex.verify`."""
+        from .verify import Verify
+
         verify = Verify(self._store, self._runtime, self._index)
         found = await verify.run(progress)
         if fix and found.needs_rebuild:
@@ -88,4 +69,6 @@ class IndexCore:
 
     async def rebuild(self, progress: Callable[[Done], None] | None) -> Rebuilt:
         """See `SessionIndex.rebuild`."""
+        from .rebuild import Rebuild
+
         return await Rebuild(self._store, self._runtime, self._index, self._compactor).run(progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from ..errors import OutcomeUnknown, S3StoreError, StoreUnavailable
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from .compact import Compactor
     from .policy import IndexPolicy
-
-_log = logging.getLogger("s3store.index")
 
 
 class Upkeep:
@@ -51,6 +48,8 @@ class Upkeep:
         except (IndexChanged, OutcomeUnknown, StoreUnavailable):
             pass  # Somebody else did it, or somebody will.
         except S3StoreError as error:
-            _log.warning("the index could not be compacted: %s", error)
+            import logging
+
+            logging.getLogger("s3store.index").warning("the index could not be compacted: %s", error)
         finally:
             self._under_way = False

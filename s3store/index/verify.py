@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import orjson
 
@@ -11,6 +10,7 @@ from ..errors import CorruptObject, UnsupportedFormat
 from ..keys import transcript_head
 from .entry import Entry
 from .heads import all_heads
+from .reports import Difference, Verified
 from .view import PageGone
 from .walk import NewestFirst, Sources
 
@@ -20,58 +20,14 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from .heads import Done
+    from .reports import Fault
     from .view import Index
 
 T = TypeVar("T")
 
-Fault: TypeAlias = Literal["missing", "behind", "ahead", "wrong", "gone"]
-"""What is wrong with an entry: there is none; it is of an earlier version than the session, or of a later one; it says
-something else than the head; or there is no such session."""
-
-_MENDED_BY_THE_LOG = frozenset({"missing", "behind", "gone"})
 _LOOKS = 3
 _PAUSE = 0.2
 _AHEAD = 8
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One session of which the index says something else than its head."""
-
-    session_id: str
-    fault: Fault
-    indexed: int | None
-    """The version that the index has, None for none."""
-    stored: int | None
-    """The version that the head has, None for none."""
-
-    @property
-    def needs_rebuild(self) -> bool:
-        """Whether an entry in the log cannot mend it."""
-        return self.fault not in _MENDED_BY_THE_LOG
-
-
-@dataclass(frozen=True)
-class Verified:
-    """What a comparison found."""
-
-    sessions: int
-    """How many sessions there are, deleted ones left out."""
-    differences: tuple[Difference, ...]
-    damaged_heads: tuple[str, ...]
-    """What is wrong with heads that cannot be read: nothing here mends them."""
-    damaged_index: str | None
-    """What is wrong with the index as a whole, so that it could not be compared; None if nothing is."""
-
-    @property
-    def right(self) -> bool:
-        """Whether the index says just what the heads say, as far as these can be read."""
-        return not self.differences and self.damaged_index is None
-
-    @property
-    def needs_rebuild(self) -> bool:
-        """Whether the index has to be made anew."""
-        return self.damaged_index is not None or any(found.needs_rebuild for found in self.differences)
 
 
 class _Said(NamedTuple):
