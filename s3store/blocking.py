@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from .archive import Archive
 from .index.policy import IndexPolicy
-from .index.query import Query
 from .locations import open_blocking
 from .runtime import BlockingRuntime, run
 from .session import SessionCore
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
 
     from .changes import Change
     from .index.heads import Done
-    from .index.query import Filters, ListOrder
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
-    from .model import Committed, Record, SessionInfo, SessionPage, SessionSummary, Transcript
+    from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
@@ -227,15 +225,16 @@ class SessionStore:
         order: ListOrder = "newest",
         limit: int | None = None,
         offset: int = 0,
+        cursor: str | None = None,
         **filters: Unpack[Filters],
     ) -> Iterator[SessionSummary]:
         """Iterate over sessions, the one that changed last first, or the one that has been idle for longest.
 
-        At most `limit`, after the first `offset`; `filters` are those of `Filters`. Every session that was acknowledged
-        before is there, once. One that changes while the listing is under way may come out of order. Raises
-        `InvalidOption` for wrong arguments.
+        At most `limit`, after the first `offset`, from the place on where a `cursor` of `page` stands; `filters` are
+        those of `Filters`. Every session that was acknowledged before is there, once. One that changes while the
+        listing is under way may come out of order. Raises `InvalidOption` for wrong arguments.
         """
-        return _iterate(self._archive.index.listings.sessions(Query.of(filters, order, limit, offset)))
+        return _iterate(self._archive.index.listings.sessions(Query.of(filters, order, limit, offset, cursor)))
 
     def page(
         self,
@@ -252,23 +251,25 @@ class SessionStore:
         to the newest end. A cursor is valid in any process and for ever; `order` must be the same, and so should the
         filters. Raises as `list`.
         """
-        query = Query.of(filters, order, limit, offset, cursor)
-        return run(self._archive.index.listings.page(query))
+        return run(self._archive.index.listings.page(filters, order, limit, offset, cursor))
 
     def count(self, **filters: Unpack[Filters]) -> int:
         """Return how many sessions there are for which the filters hold. Raises as `list`."""
         return run(self._archive.index.listings.count(filters))
 
-    def running(self) -> builtins.list[SessionSummary]:
-        """Return the sessions in the state `running`, the one whose turn began last first."""
-        return run(self._archive.index.listings.running())
+    def running(self, **filters: Unpack[Filters]) -> builtins.list[SessionSummary]:
+        """Return the sessions in the state `running`, the one whose turn began last first.
 
-    def stuck(self, seconds: float) -> builtins.list[SessionSummary]:
+        `filters` are those of `Filters` but for the state. Raises as `list`.
+        """
+        return run(self._archive.index.listings.running(filters))
+
+    def stuck(self, seconds: float, **filters: Unpack[Filters]) -> builtins.list[SessionSummary]:
         """Return the running sessions whose turn began more than `seconds` (0 or more) ago, the longest first.
 
-        A session whose turn has no `started_at` is never among them.
+        A session whose turn has no `started_at` is never among them. `filters` as for `running`.
         """
-        return run(self._archive.index.listings.stuck(seconds))
+        return run(self._archive.index.listings.stuck(seconds, filters))
 
     def scan(self) -> Iterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from ..errors import InvalidOption
-from ..model import SessionPage, SessionSummary
+from ..model import Filters, SessionPage, SessionSummary
 from .entry import Entry, microseconds
 from .view import PageGone
 from .walk import NewestFirst, OldestFirst, Sources
@@ -20,14 +20,11 @@ from .walk import NewestFirst, OldestFirst, Sources
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
-    from ..model import Place
+    from ..model import ListOrder
     from ..runtime import Runtime
     from .pages import PageInfo
     from .upkeep import Upkeep
     from .view import Index, View
-
-ListOrder: TypeAlias = Literal["newest", "oldest"]
-"""Which session comes first: the one that changed last, or the one that has been idle for longest."""
 
 _DIRECTIONS = {"newest": NewestFirst, "oldest": OldestFirst}
 _EQUAL = ("agent", "channel", "room", "sender", "parent", "state")
@@ -35,28 +32,6 @@ _AHEAD = 8
 _END = 2**63
 RUNNING = "running"
 """The state of a session whose turn is under way."""
-
-
-class Filters(TypedDict, total=False):
-    """What sessions a listing shows: those for which all of this holds. What is left out, or None, asks for nothing."""
-
-    agent: str | None
-    channel: str | None
-    room: str | None
-    sender: str | None
-    parent: str | None
-    state: str | None
-    labels: Iterable[str] | None
-    """Each of these labels."""
-    since: datetime | None
-    """Changed last at this time or later; with a time zone."""
-    until: datetime | None
-    """Changed last before this time; with a time zone."""
-    id_prefix: str | None
-    name_prefix: str | None
-    """The name starts so, capitals or not."""
-    place: Place | None
-    """Kept by itself (`hot`) or in a pack (`cold`)."""
 
 
 @dataclass(frozen=True)
@@ -224,19 +199,21 @@ class Listings:
             return walk.skipped
         raise AssertionError("views either come or raise")
 
-    async def running(self) -> list[SessionSummary]:
+    async def running(self, filters: Filters) -> list[SessionSummary]:
         """Return the sessions in the state `running`, the one whose turn began last first."""
-        found = [summary async for summary in self.sessions(Query.of({"state": RUNNING}, "newest"))]
+        if filters.get("state") is not None:
+            raise InvalidOption(f"the filter state is {RUNNING!r} already")
+        found = [summary async for summary in self.sessions(Query.of({**filters, "state": RUNNING}, "newest"))]
         return sorted(found, key=_turn_start, reverse=True)
 
-    async def stuck(self, seconds: float) -> list[SessionSummary]:
+    async def stuck(self, seconds: float, filters: Filters) -> list[SessionSummary]:
         """Return the sessions whose turn has been running for longer than so many seconds, the longest first."""
         if not seconds >= 0:
             raise InvalidOption(f"seconds is 0 or more, not {seconds!r}")
         before = self._runtime.now() - timedelta(seconds=seconds)
         return [
             found
-            for found in reversed(await self.running())
+            for found in reversed(await self.running(filters))
             if found.turn is not None and found.turn.started_at is not None and found.turn.started_at < before
         ]
 
