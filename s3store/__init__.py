@@ -29,9 +29,7 @@ from .errors import (
     UnsupportedFormat,
 )
 from .index.policy import IndexPolicy
-from .index.query import Filters
-from .index.reports import Compacted, Difference, IndexStatus, Rebuilt, Verified
-from .model import Committed, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
+from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
 from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore
 from .streams.commit import CommitPolicy
@@ -49,22 +47,18 @@ __all__ = [
     "Clear",
     "CommitPolicy",
     "Committed",
-    "Compacted",
     "Conflict",
     "CorruptObject",
     "Decide",
-    "Difference",
     "Extend",
     "Filters",
     "FixTheCall",
     "IndexPolicy",
-    "IndexStatus",
     "InvalidOption",
     "InvalidRecord",
     "InvalidSessionId",
     "Metadata",
     "OutcomeUnknown",
-    "Rebuilt",
     "Record",
     "RemoveLast",
     "Replace",
@@ -88,6 +82,5 @@ __all__ = [
     "Turn",
     "UnsupportedFormat",
     "Update",
-    "Verified",
     "__version__",
 ]

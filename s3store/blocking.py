@@ -234,7 +234,7 @@ class SessionStore:
         those of `Filters`. Every session that was acknowledged before is there, once. One that changes while the
         listing is under way may come out of order. Raises `InvalidOption` for wrong arguments.
         """
-        return _iterate(self._archive.index.listings.sessions(Query.of(filters, order, limit, offset, cursor)))
+        return _iterate(self._archive.index.listings.sessions(filters, order, limit, offset, cursor))
 
     def page(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import orjson
 
@@ -15,6 +15,7 @@ from .jsontext import JsonValue, check_json
 from .times import format_time, parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 MAX_METADATA_BYTES = 256 * 1024
@@ -181,6 +182,32 @@ class SessionPage:
     sessions: tuple[SessionSummary, ...]
     cursor: str | None
     """What to hand to `page(cursor=…)` for the next part, now or in a year; None if there is no more."""
+
+
+ListOrder: TypeAlias = Literal["newest", "oldest"]
+"""Which session comes first: the one that changed last, or the one that has been idle for longest."""
+
+
+class Filters(TypedDict, total=False):
+    """What sessions a listing shows: those for which all of this holds. What is left out, or None, asks for nothing."""
+
+    agent: str | None
+    channel: str | None
+    room: str | None
+    sender: str | None
+    parent: str | None
+    state: str | None
+    labels: Iterable[str] | None
+    """Each of these labels."""
+    since: datetime | None
+    """Changed last at this time or later; with a time zone."""
+    until: datetime | None
+    """Changed last before this time; with a time zone."""
+    id_prefix: str | None
+    name_prefix: str | None
+    """The name starts so, capitals or not."""
+    place: Place | None
+    """Kept by itself (`hot`) or in a pack (`cold`)."""
 
 
 @dataclass(frozen=True)

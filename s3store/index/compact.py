@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from ..errors import AccessDenied, Conflict, OutcomeUnknown, StoreUnavailable
+from ..errors import Conflict, OutcomeUnknown, StoreUnavailable
 from ..keys import INDEX_PAGES
-from ..objects.base import ObjectAnswer, all_keys
+from ..objects.base import all_keys, remove_all
 from ..streams.commit import Proposal, commit
 from .manifest import EMPTY, write_manifest
 from .pages import PAGE_BYTES, PAGE_ENTRIES, PageInfo, write_page
@@ -109,7 +109,7 @@ class Compactor:
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects that nothing needs any more. What cannot be deleted now is left to the next sweep."""
-        await self._runtime.gather([self._remove(key) for key in keys])
+        await remove_all(self._store, self._runtime, keys)
 
     async def write(self, batches: AsyncIterator[list[Entry]], tier: int) -> list[PageInfo]:
         """Store entries, each of another session, as the pages of a new run."""
@@ -140,12 +140,6 @@ class Compactor:
     async def stored_pages(self) -> list[str]:
         """List the keys of all pages that are stored, named or not."""
         return await all_keys(self._store, INDEX_PAGES)
-
-    async def _remove(self, key: str) -> None:
-        try:
-            await self._store.delete(key)
-        except (StoreUnavailable, AccessDenied, ObjectAnswer):
-            pass
 
 
 class _Replacement:

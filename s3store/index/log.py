@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CorruptObject
 from ..keys import INDEX_LOG, entry_of_log_key, log_key
-from ..objects.base import all_keys
+from ..objects.base import all_keys, remove_all
 from .entry import Entry, Stub, read_text, write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
 
@@ -45,6 +47,10 @@ class Log:
     async def entries(self) -> list[Logged]:
         """List the log. Raises `CorruptObject` for a key that holds no entry."""
         return [Logged(key, self._entry(key)) for key in await all_keys(self._store, INDEX_LOG)]
+
+    async def remove(self, keys: Iterable[str]) -> None:
+        """Delete entries that others have replaced. What cannot be deleted now is left to a compaction."""
+        await remove_all(self._store, self._runtime, keys)
 
     async def strays(self) -> list[str]:
         """List the keys that hold no entry: nothing of this package's made them."""

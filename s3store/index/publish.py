@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from ..streams.commit import CommitPolicy
     from ..streams.head import Head
-    from .compact import Compactor
     from .log import Log
     from .policy import IndexPolicy
     from .upkeep import Upkeep
@@ -49,14 +48,12 @@ class Publisher:
         runtime: Runtime,
         patience: CommitPolicy,
         policy: IndexPolicy,
-        compactor: Compactor,
         upkeep: Upkeep,
     ) -> None:
         self._log = log
         self._runtime = runtime
         self._patience = patience
         self._policy = policy
-        self._compactor = compactor
         self._upkeep = upkeep
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._unpublished: dict[str, Entry] = {}
@@ -136,7 +133,7 @@ class Publisher:
     async def _take_back(self) -> None:
         with self._lock:
             stale, self._stale = self._stale, []
-        await self._compactor.remove(stale)
+        await self._log.remove(stale)
 
     def _flush_later(self) -> None:
         if not self._hears_the_end:

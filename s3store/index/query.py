@@ -171,17 +171,26 @@ class Listings:
         self._own = own
         self._upkeep = upkeep
 
-    async def sessions(self, query: Query) -> AsyncIterator[SessionSummary]:
-        """Yield the sessions of a query."""
-        async for entry in self._entries(query):
-            yield entry.summary()
+    def sessions(
+        self,
+        filters: Filters,
+        order: ListOrder = "newest",
+        limit: int | None = None,
+        offset: int = 0,
+        cursor: str | None = None,
+    ) -> AsyncIterator[SessionSummary]:
+        """See `SessionStore.list`."""
+        return self._summaries(Query.of(filters, order, limit, offset, cursor))
 
-    async def page(self, query: Query) -> SessionPage:
-        """Return the sessions of a query that has a limit, and the cursor for what follows."""
-        limit = query.limit or 0
+    async def page(
+        self, filters: Filters, order: ListOrder, limit: int, offset: int, cursor: str | None
+    ) -> SessionPage:
+        """See `SessionStore.page`."""
+        # One more than is shown tells whether there are more.
+        query = Query.of(filters, order, limit, offset, cursor)
         found = [entry async for entry in self._entries(replace(query, limit=limit + 1))]
         shown, more = found[:limit], len(found) > limit
-        cursor = Cursor(query.order, shown[-1].at, shown[-1].id).text() if more and shown else None
+        cursor = Cursor(order, shown[-1].at, shown[-1].id).text() if more and shown else None
         return SessionPage(tuple(entry.summary() for entry in shown), cursor)
 
     async def count(self, filters: Filters) -> int:
@@ -203,7 +212,7 @@ class Listings:
         """Return the sessions in the state `running`, the one whose turn began last first."""
         if filters.get("state") is not None:
             raise InvalidOption(f"the filter state is {RUNNING!r} already")
-        found = [summary async for summary in self.sessions(Query.of({**filters, "state": RUNNING}, "newest"))]
+        found = [summary async for summary in self.sessions({**filters, "state": RUNNING})]
         return sorted(found, key=_turn_start, reverse=True)
 
     async def stuck(self, seconds: float, filters: Filters) -> list[SessionSummary]:
@@ -216,6 +225,10 @@ class Listings:
             for found in reversed(await self.running(filters))
             if found.turn is not None and found.turn.started_at is not None and found.turn.started_at < before
         ]
+
+    async def _summaries(self, query: Query) -> AsyncIterator[SessionSummary]:
+        async for entry in self._entries(query):
+            yield entry.summary()
 
     async def _entries(self, query: Query) -> AsyncIterator[Entry]:
         """Yield entries; where pages are gone, because they were merged meanwhile, go on with a new view."""

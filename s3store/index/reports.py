@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .view import View
 
 Fault: TypeAlias = Literal["missing", "behind", "ahead", "wrong", "gone"]
 """What is wrong with an entry: there is none; it is of an earlier version than the session, or of a later one; it says
@@ -46,6 +49,20 @@ class IndexStatus:
     """How many runs of pages there are of each tier."""
     version: int
     """How often the manifest has been replaced."""
+
+    @classmethod
+    def of(cls, view: View) -> IndexStatus:
+        """Return the status of the index as it was read."""
+        pages = view.manifest.pages
+        return cls(
+            len(view.logged),
+            sum(not view.settled(logged) for logged in view.logged),
+            len(pages),
+            sum(page.count for page in pages),
+            sum(page.size for page in pages),
+            Counter(tier for _, tier in {(page.run, page.tier) for page in pages}),
+            view.manifest.version,
+        )
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .compact import Compactor
+from .log import Log
 from .publish import Publisher
-from .query import Listings
-from .reports import IndexStatus
 from .upkeep import Upkeep
-from .view import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,36 +15,41 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from ..streams.commit import CommitPolicy
+    from .compact import Compactor
     from .heads import Done
     from .policy import IndexPolicy
-    from .reports import Compacted, Rebuilt, Verified
+    from .query import Listings
+    from .reports import Compacted, IndexStatus, Rebuilt, Verified
+    from .view import Index
 
 
 class IndexCore:
-    """Everything about the index of one archive."""
+    """Everything about the index of one archive.
+
+    What a writer needs is there at once; the rest is imported and made when it is first asked for, since most processes
+    never list.
+    """
 
     def __init__(self, store: ObjectStore, runtime: Runtime, patience: CommitPolicy, policy: IndexPolicy) -> None:
         self._store = store
         self._runtime = runtime
-        self._index = Index(store, runtime)
-        self._compactor = Compactor(store, runtime, patience, self._index)
-        upkeep = Upkeep(runtime, self._compactor, policy)
-        self.publisher = Publisher(self._index.log, runtime, patience, policy, self._compactor, upkeep)
-        self.listings = Listings(self._index, runtime, self.publisher.own, upkeep)
+        self._patience = patience
+        self._log = Log(store, runtime)
+        self._upkeep = Upkeep(runtime, lambda: self._compactor, policy)
+        self.publisher = Publisher(self._log, runtime, patience, policy, self._upkeep)
+
+    @cached_property
+    def listings(self) -> Listings:
+        """Answers queries."""
+        from .query import Listings
+
+        return Listings(self._index, self._runtime, self.publisher.own, self._upkeep)
 
     async def status(self) -> IndexStatus:
         """See `SessionIndex.status`."""
-        view = await self._index.view()
-        pages = view.manifest.pages
-        return IndexStatus(
-            len(view.logged),
-            sum(not view.settled(logged) for logged in view.logged),
-            len(pages),
-            sum(page.count for page in pages),
-            sum(page.size for page in pages),
-            Counter(tier for _, tier in {(page.run, page.tier) for page in pages}),
-            view.manifest.version,
-        )
+        from .reports import IndexStatus
+
+        return IndexStatus.of(await self._index.view())
 
     async def compact(self, *, everything: bool) -> Compacted | None:
         """See `SessionIndex.compact`."""
@@ -72,3 +74,15 @@ class IndexCore:
         from .rebuild import Rebuild
 
         return await Rebuild(self._store, self._runtime, self._index, self._compactor).run(progress)
+
+    @cached_property
+    def _index(self) -> Index:
+        from .view import Index
+
+        return Index(self._store, self._runtime, self._log)
+
+    @cached_property
+    def _compactor(self) -> Compactor:
+        from .compact import Compactor
+
+        return Compactor(self._store, self._runtime, self._patience, self._index)

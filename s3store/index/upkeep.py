@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import OutcomeUnknown, S3StoreError, StoreUnavailable
-from .compact import IndexChanged
+from ..errors import Conflict, OutcomeUnknown, S3StoreError, StoreUnavailable
 from .policy import MERGED_IN_PASSING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..runtime import Runtime
     from .compact import Compactor
     from .policy import IndexPolicy
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Upkeep:
     """Watches the length of the log for one process."""
 
-    def __init__(self, runtime: Runtime, compactor: Compactor, policy: IndexPolicy) -> None:
+    def __init__(self, runtime: Runtime, compactor: Callable[[], Compactor], policy: IndexPolicy) -> None:
         self._runtime = runtime
         self._compactor = compactor
         # Not all who watch the same log should begin at the same moment.
@@ -44,8 +45,8 @@ class Upkeep:
 
     async def _compact(self) -> None:
         try:
-            await self._compactor.compact(least=(self._threshold or 0) // 2, most=MERGED_IN_PASSING)
-        except (IndexChanged, OutcomeUnknown, StoreUnavailable):
+            await self._compactor().compact(least=(self._threshold or 0) // 2, most=MERGED_IN_PASSING)
+        except (Conflict, OutcomeUnknown, StoreUnavailable):
             pass  # Somebody else did it, or somebody will.
         except S3StoreError as error:
             import logging

@@ -15,7 +15,6 @@ from ..keys import MANIFEST, transcript_head
 from ..objects.base import NoSuchKey
 from ..streams.head import unpack_transcript_head
 from .entry import Entry, Stub, entry_of_head
-from .log import Log, Logged
 from .manifest import EMPTY, Manifest, ManifestCell
 from .pages import PageInfo, read_page
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from ..streams.commit import Known
+    from .log import Log, Logged
 
 _REMEMBERED_ENTRIES = 32 * 1024
 _RESTARTS = 8
@@ -64,8 +64,8 @@ class View:
 class Index:
     """Reads the index of one archive. What it remembers between calls never changes in the store."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime) -> None:
-        self.log = Log(store, runtime)
+    def __init__(self, store: ObjectStore, runtime: Runtime, log: Log) -> None:
+        self.log = log
         self.cell = ManifestCell(store)
         self._store = store
         self._runtime = runtime

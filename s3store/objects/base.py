@@ -17,10 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import InvalidOption
+from ..errors import AccessDenied, InvalidOption, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
+
+    from ..runtime import Runtime
 
 MAX_KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8: S3's limit, and so everybody's."""
@@ -160,6 +163,18 @@ class ObjectStore(Protocol):
     async def close(self) -> None:
         """Give back connections and threads. A closed store is not used again."""
         ...
+
+
+async def remove_all(store: ObjectStore, runtime: Runtime, keys: Iterable[str]) -> None:
+    """Delete objects that nothing needs any more, side by side. What cannot be deleted now is left to a clean-up."""
+
+    async def remove(key: str) -> None:
+        try:
+            await store.delete(key)
+        except (StoreUnavailable, AccessDenied, ObjectAnswer):
+            pass
+
+    await runtime.gather([remove(key) for key in keys])
 
 
 async def all_keys(store: ObjectStore, prefix: str) -> list[str]:

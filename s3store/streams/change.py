@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypedDict
 
-from ..errors import AccessDenied, StoreUnavailable
 from ..ids import ulid_after
 from ..keys import segment_name
 from ..model import Metadata
-from ..objects.base import ObjectAnswer
+from ..objects.base import remove_all
 from ..times import format_time
 from ..version import WRITER
 from .commit import Known, Landed, Proposal
@@ -49,13 +48,7 @@ class Workplace:
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects that nothing names any more. What cannot be deleted now is left to the clean-up."""
-        await self.runtime.gather([self._remove(key) for key in keys])
-
-    async def _remove(self, key: str) -> None:
-        try:
-            await self.store.delete(key)
-        except (StoreUnavailable, AccessDenied, ObjectAnswer):
-            pass
+        await remove_all(self.store, self.runtime, keys)
 
 
 class StreamChange:
