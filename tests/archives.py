@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from s3store import AsyncSession, AsyncSessionStore, CommitPolicy, S3Options, SessionStore
+from s3store import AsyncSession, AsyncSessionIndex, AsyncSessionStore, CommitPolicy, S3Options, SessionStore
 from s3store.objects.memory import MemoryStore
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
@@ -30,14 +30,16 @@ QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 
 
 class InStep:
-    """An `AsyncSessionStore` or `AsyncSession` whose calls block: its coroutines are finished on one event loop."""
+    """An asyncio face whose calls block: its coroutines are finished on one event loop."""
 
-    def __init__(self, inner: AsyncSessionStore | AsyncSession, runner: asyncio.Runner) -> None:
+    def __init__(self, inner: AsyncSessionStore | AsyncSession | AsyncSessionIndex, runner: asyncio.Runner) -> None:
         self._inner = inner
         self._runner = runner
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
+        if isinstance(found, AsyncSessionIndex):
+            return InStep(found, self._runner)
         if not inspect.ismethod(found):
             return found
         return lambda *args, **kwargs: self._finish(found(*args, **kwargs))
