@@ -178,8 +178,7 @@ def write_text(entry: Entry) -> str:
 def read_text(key: str, text: str) -> Entry | Stub:
     """Read what `write_text` wrote. Raises `CorruptObject`, naming `key`, for anything else."""
     try:
-        inflater = zlib.decompressobj(_RAW_DEFLATE, zdict=_DICTIONARY)
-        fields = orjson.loads(inflater.decompress(_bytes(text), _MOST_BYTES))
+        fields = orjson.loads(_inflate(_bytes(text)))
         if "head" in fields:
             return Stub(head_of_part(fields["head"]), fields["version"], not fields["provisional"])
         return read_fields(fields)
@@ -202,6 +201,14 @@ def _pack(fields: dict[str, JsonValue]) -> str:
     packed = deflater.compress(orjson.dumps(fields)) + deflater.flush()
     # Small letters and digits only: a directory need not escape them, and no file system folds them together.
     return b32hexencode(packed).decode("ascii").rstrip("=").lower()
+
+
+def _inflate(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj(_RAW_DEFLATE, zdict=_DICTIONARY)
+    found = inflater.decompress(packed, _MOST_BYTES)
+    if not inflater.eof or inflater.unused_data:
+        raise ValueError("cut short, too large, or with something behind it")
+    return found
 
 
 def _bytes(text: str) -> bytes:

@@ -39,6 +39,11 @@ class Sources:
     ahead: int = 1
     """How many pages are fetched side by side; more than one is worth it where most of it is read."""
 
+    def newer_than_log(self) -> list[PageInfo]:
+        """Return the pages that may hold newer entries than the log: it has late ones, and those just merged."""
+        times = sorted(entry.at for entry in self.entries)
+        return [page for page in self.pages if bisect_left(times, page.since) < bisect_right(times, page.newest)]
+
 
 class _Met(NamedTuple):
     """An entry that waits for its turn, and the run of pages that it came from."""
@@ -126,14 +131,14 @@ class NewestFirst(_Walk):
     """
 
     def __init__(self, sources: Sources, wanted: Callable[[PageInfo], bool], *, skip: int = 0) -> None:
-        chosen = [page for page in sources.pages if wanted(page)]
-        names = {page.name for page in chosen}
-        newer = [
-            page
+        chosen = {page.name: page for page in sources.pages if wanted(page)}
+        newer = {
+            page.name: page
             for page in sources.pages
-            if page.name not in names and any(page.may_hold_newer_than(other) for other in chosen)
-        ]
-        super().__init__(sources, sorted([*chosen, *newer], key=lambda page: page.newest), skip)
+            if any(page.may_hold_newer_than(other) for other in chosen.values())
+        }
+        newer |= {page.name: page for page in sources.newer_than_log()}
+        super().__init__(sources, sorted({**chosen, **newer}.values(), key=lambda page: page.newest), skip)
         # For each run, a time before which none of its entries met so far replaces another.
         self._since = {_LOG: min((entry.since for entry in sources.entries), default=_NEVER)}
 
@@ -194,22 +199,24 @@ class OldestFirst(_Walk):
             self._done.add(entry.id)
         return counts
 
+    async def batches(self) -> AsyncIterator[list[Entry]]:
+        """Yield as `NewestFirst` does."""
+        await self._look_through(self._sources.newer_than_log())
+        async for batch in super().batches():
+            yield batch
+
     async def _open(self, page: PageInfo) -> None:
-        newer = [
-            other
-            for other in self._sources.pages
-            if other.name not in self._looked_through and other.may_hold_newer_than(page)
-        ]
-        for at in range(0, len(newer), self._sources.ahead):
-            await self._look_through(newer[at : at + self._sources.ahead])
+        await self._look_through([other for other in self._sources.pages if other.may_hold_newer_than(page)])
         await super()._open(page)
 
     async def _look_through(self, pages: Sequence[PageInfo]) -> None:
-        for page, entries in zip(pages, await self._sources.load(pages), strict=True):
-            self._looked_through.add(page.name)
-            for entry in entries:
-                if self._newest.get(entry.id, entry.order) <= entry.order:
-                    self._newest[entry.id] = entry.order
+        left = [page for page in pages if page.name not in self._looked_through]
+        self._looked_through.update(page.name for page in left)
+        for at in range(0, len(left), self._sources.ahead):
+            for entries in await self._sources.load(left[at : at + self._sources.ahead]):
+                for entry in entries:
+                    if self._newest.get(entry.id, entry.order) <= entry.order:
+                        self._newest[entry.id] = entry.order
 
     def _can_pass_over(self, page: PageInfo) -> bool:
         return (
