@@ -2,125 +2,144 @@
 
 from __future__ import annotations
 
-import heapq
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from ..times import format_time
 from .archive import ArchiveCommand, open_store
-from .conversation import header, write
-from .output import info_json, json_line, on_terminal, row, size_text, time_text
-from .tables import Column, draw
+from .listing import InOrder, Turns
+from .listing_output import draw_blocks, draw_table, write_json, write_rows
+from .moments import age, moment
+from .output import json_line, on_terminal
+from .session_columns import COLUMNS, LONG, SHORT, TURNS, column_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from datetime import timedelta
 
-    from ..model import SessionInfo
+    from ..blocking import SessionStore
+    from .listing import Listing
 
-_ORDERS: dict[str, Callable[[SessionInfo], Any]] = {
-    "updated": lambda info: (info.updated_at, info.id),
-    "created": lambda info: (info.created_at, info.id),
-    "id": lambda info: info.id,
-    "size": lambda info: (info.size, info.id),
+F = TypeVar("F", bound="Callable[..., None]")
+
+_TEXTS = ("agent", "channel", "room", "sender", "parent", "state")
+_OF_ORDER = ("--offset", "--cursor", "--oldest", "--state")
+_APART = {
+    "--count": ("--limit", "--offset", "--cursor", "--columns", "--long", "--watch"),
+    "--watch": ("--json", "--long"),
+    "--columns": ("--json", "--long"),
+    "--running": ("--stuck", *_OF_ORDER),
+    "--stuck": _OF_ORDER,
 }
-_LARGEST_FIRST = frozenset({"updated", "created", "size"})
+"""Options with those that make no sense beside them."""
+
+
+def _filters(function: F) -> F:
+    """Add an option for each of `Filters`, under its name there."""
+    options = [
+        *(click.option(f"--{name}", help=f"Only those of this {name}.") for name in _TEXTS),
+        click.option(
+            "--label", "labels", multiple=True, help="Only those with this label; may be given several times."
+        ),
+        click.option(
+            "--since",
+            type=moment,
+            metavar="TIME",
+            help="Only those changed at this time or later: 2026-03-14, 09:26, 2h.",
+        ),
+        click.option("--until", type=moment, metavar="TIME", help="Only those that have not changed since this time."),
+        click.option("--prefix", "id_prefix", help="Only those whose id starts so."),
+        click.option("--name", "name_prefix", help="Only those whose name starts so, in capitals or not."),
+        click.option("--place", type=click.Choice(["hot", "cold"]), help="Only those kept by themselves, or in packs."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 @click.command(cls=ArchiveCommand, name="ls", short_help="List sessions.")
-@click.option("--limit", type=click.IntRange(min=0), metavar="N", help="At most so many.")
-@click.option("--agent", help="Only those of this agent.")
-@click.option("--channel", help="Only those of this channel.")
-@click.option("--state", help="Only those in this state.")
-@click.option("--label", "labels", multiple=True, help="Only those with this label; may be given several times.")
-@click.option("--prefix", help="Only those whose id starts so.")
-@click.option("--name", help="Only those whose name holds this text, in capitals or not.")
-@click.option(
-    "--sort",
-    type=click.Choice(list(_ORDERS)),
-    default="updated",
-    show_default=True,
-    help="Order: newest or largest first, ids from A to Z.",
-)
-@click.option("--reverse", is_flag=True, help="The other way round.")
-@click.option("--long", "as_long", is_flag=True, help="With created, version, agent, channel, state and labels.")
+@_filters
+@click.option("--running", is_flag=True, help="Only those whose turn is under way, the one that began last first.")
+@click.option("--stuck", type=age, help="Only those whose turn began longer ago than this, the oldest first: 90, 5m.")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Pass over the first N.")
+@click.option("--cursor", metavar="TEXT", help="Go on where a listing ended; see --json.")
+@click.option("--oldest", is_flag=True, help="The one that has not changed for longest first.")
+@click.option("--columns", "names", type=column_names, metavar="NAME,…", help="What to show of each.")
+@click.option("--long", "as_long", is_flag=True, help="Show all that is known of each.")
+@click.option("--count", "only_count", is_flag=True, help="Print how many there are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines.")
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0, min_open=True),
+    is_flag=False,
+    flag_value=2.0,
+    metavar="[SECONDS]",
+    help="Draw the table again, every 2 seconds or so many, until Ctrl-C.",
+)
 def command(
     *,
+    running: bool,
+    stuck: timedelta | None,
     limit: int | None,
-    agent: str | None,
-    channel: str | None,
-    state: str | None,
-    labels: tuple[str, ...],
-    prefix: str | None,
-    name: str | None,
-    sort: str,
-    reverse: bool,
+    offset: int,
+    cursor: str | None,
+    oldest: bool,
+    names: tuple[str, ...] | None,
     as_long: bool,
+    only_count: bool,
     as_json: bool,
+    watch: float | None,
+    **filters: Any,
 ) -> None:
     """List sessions, the one changed last first.
 
-    A table on a terminal; in a pipe a line for each session, its fields with tabs between them: id, messages, bytes,
-    updated, name; with --long created, version, agent, channel, state and labels stand before the name.
+    A table on a terminal, without --limit of as many as fit; in a pipe a line for each session, its fields with tabs
+    between them: id, messages, bytes, updated, name. With --json the last of a --limit has the field `cursor` if
+    there are more: what to give to --cursor for these, now or in a year, with the same filters.
     """
-    wanted = {"agent": agent, "channel": channel, "state": state}
-    with open_store() as store:
-        matching = (
-            info
-            for info in store.scan()
-            if _has(info, wanted)
-            and info.metadata.labels.issuperset(labels)
-            and info.id.startswith(prefix or "")
-            and (name or "").casefold() in (info.metadata.name or "").casefold()
-        )
-        found = _ordered(matching, sort, limit, reverse=reverse)
-    if as_json:
-        for info in found:
-            json_line(info_json(info))
-    elif not on_terminal():
-        columns = _columns(as_long=as_long)
-        for info in found:
-            row(*(column.plain(info) for column in columns))
-    elif as_long:
-        write(line for info in found for line in header(info))
+    _refuse_what_stands_apart(click.get_current_context())
+    given: Any = {name: value for name, value in filters.items() if value not in {None, ()}}
+    listing: Listing
+    if running or stuck is not None:
+        listing = Turns(given, limit, stuck)
     else:
-        draw(_columns(as_long=False), found)
+        listing = InOrder(given, limit, "oldest" if oldest else "newest", offset, cursor)
+    columns = [COLUMNS[name] for name in names or (LONG if as_long else TURNS if isinstance(listing, Turns) else SHORT)]
+    if watch is not None and not on_terminal():
+        raise click.UsageError("--watch draws on a terminal, and the output is none")
+    with open_store() as store:
+        if only_count:
+            _count(store, listing, as_json=as_json)
+        elif watch is not None:
+            from .watch import watch_listing
+
+            watch_listing(store, listing, columns, watch)
+        elif as_json:
+            write_json(store, listing)
+        elif not on_terminal():
+            write_rows(store, listing, columns)
+        elif as_long:
+            draw_blocks(store, listing)
+        else:
+            draw_table(store, listing, columns)
 
 
-def _has(info: SessionInfo, wanted: dict[str, str | None]) -> bool:
-    return all(text is None or getattr(info.metadata, field) == text for field, text in wanted.items())
+def _refuse_what_stands_apart(ctx: click.Context) -> None:
+    given = {
+        param.opts[0]
+        for param in ctx.command.params
+        if param.name and ctx.get_parameter_source(param.name) is ParameterSource.COMMANDLINE
+    }
+    for option, others in _APART.items():
+        if option in given and (wrong := given.intersection(others)):
+            raise click.UsageError(f"{option} and {min(wrong)} do not go together")
 
 
-def _ordered(found: Iterable[SessionInfo], sort: str, limit: int | None, *, reverse: bool) -> list[SessionInfo]:
-    key, downwards = _ORDERS[sort], (sort in _LARGEST_FIRST) != reverse
-    if limit is None:
-        return sorted(found, key=key, reverse=downwards)
-    # With a limit, no more than that is held of however many there are.
-    return (heapq.nlargest if downwards else heapq.nsmallest)(limit, found, key=key)
-
-
-def _columns(*, as_long: bool) -> list[Column[SessionInfo]]:
-    columns: list[Column[SessionInfo]] = [
-        Column("session", lambda info: info.id, elastic="fold"),
-        Column("messages", lambda info: str(info.count), right=True),
-        Column("size", lambda info: str(info.size), shown=lambda info: size_text(info.size), right=True),
-        _time("updated"),
-    ]
-    if as_long:
-        columns += [_time("created"), Column("version", lambda info: str(info.version), right=True)]
-        columns += [_field("agent"), _field("channel"), _field("state")]
-        columns.append(Column("labels", lambda info: ",".join(sorted(info.metadata.labels))))
-    return [*columns, _field("name", elastic="cut")]
-
-
-def _time(what: str) -> Column[SessionInfo]:
-    moment = attrgetter(f"{what}_at")
-    return Column(
-        f"{what} (UTC)", lambda info: format_time(moment(info)), shown=lambda info: time_text(moment(info))[:-3]
-    )
-
-
-def _field(name: str, *, elastic: Literal["cut"] | None = None) -> Column[SessionInfo]:
-    return Column(name, lambda info: getattr(info.metadata, name) or "", elastic=elastic)
+def _count(store: SessionStore, listing: Listing, *, as_json: bool) -> None:
+    number = listing.count(store)
+    if as_json:
+        json_line({"count": number})
+    else:
+        click.echo(number)

@@ -13,7 +13,7 @@ from .output import on_terminal, one_line, plural, size_text, time_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..model import Record, SessionInfo
+    from ..model import Record, SessionInfo, Turn
     from ..reading import Part
 
 _INDENT = 2
@@ -35,6 +35,12 @@ class Line:
     style: str = ""
     indent: int = 0
 
+    def height(self, width: int) -> int:
+        """Return how many lines of so many columns it takes."""
+        from rich.cells import cell_len
+
+        return max(1, -(-(cell_len(self.text) + self.indent) // width))
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -54,9 +60,14 @@ def header(info: SessionInfo) -> Iterator[Line]:
     facts = (plural(info.count, "message"), size_text(info.size), times, f"version {info.version}")
     yield Line(" · ".join(facts), "dim")
     fields = {name: getattr(said, name) for name in ("agent", "channel", "room", "sender", "parent", "state")}
+    fields["turn"] = said.turn and _turn(said.turn)
     fields["labels"] = ", ".join(sorted(said.labels))
     yield from (Line(f"{name} {one_line(text)}", "dim") for name, text in fields.items() if text)
     yield Line(_RULE * _RULE_LENGTH, "dim")
+
+
+def _turn(turn: Turn) -> str:
+    return turn.id if turn.started_at is None else f"{turn.id}, since {time_text(turn.started_at)} UTC"
 
 
 def conversation(records: Iterable[Record], view: View) -> Iterator[Line]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import click
 
+from ..model import METADATA_FIELDS, Metadata, SessionInfo
 from ..reading import clean
 from ..times import format_time
 
@@ -15,8 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from ..jsontext import JsonValue
-    from ..model import Record, SessionInfo
+    from ..model import Record, SessionSummary
 
+_LISTED_METADATA = METADATA_FIELDS - {"attributes"}
+_FACTS = [field.name for field in fields(SessionInfo) if field.name != "metadata"]
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 
@@ -74,6 +78,17 @@ def time_text(moment: datetime) -> str:
 def plural(number: int, word: str) -> str:
     """Return a number with its word, such as `1 message` or `1,200 messages`."""
     return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def as_info(summary: SessionSummary) -> SessionInfo:
+    """Return what a listing says of a session in the form in which a session itself says it; it has no attributes."""
+    said = Metadata(**{name: getattr(summary, name) for name in _LISTED_METADATA})
+    return SessionInfo(**{name: getattr(summary, name) for name in _FACTS}, metadata=said)
+
+
+def summary_json(summary: SessionSummary) -> dict[str, JsonValue]:
+    """Return all that a listing says of a session, as JSON."""
+    return {**info_json(as_info(summary)), "place": summary.place}
 
 
 def info_json(info: SessionInfo) -> dict[str, JsonValue]:

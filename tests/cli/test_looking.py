@@ -1,4 +1,4 @@
-"""`s3store ls`, `show`, `tail`, `stat`: in a pipe, as JSON, and with hostile content."""
+"""`s3store show`, `tail`, `stat`: in a pipe, as JSON, and with hostile content."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
 HOSTILE = "a\x1b]0;owned\x07b\x1b[2J\x9b31mc\u202e[red]d[/red]\x08"
 
 
-@pytest.fixture
-def three(store: SessionStore) -> None:
-    store.create("b", ["1", "2"], name="Second", agent="codex", state="idle", labels={"x", "y"})
-    store.create("a", ["1"], name="First", agent="claude", channel="mail", labels={"x"})
-    store.create("c", [], agent="codex")
-
-
 def calls() -> list[dict[str, Any]]:
     """A conversation with a tool call and a long result."""
     call = {"id": "1", "type": "function", "function": {"name": "list_files", "arguments": '{"path":"."}'}}
@@ -33,39 +26,6 @@ def calls() -> list[dict[str, Any]]:
         {"role": "tool", "tool_call_id": "1", "content": "\n".join(f"file {number}" for number in range(30))},
         {"role": "assistant", "content": "Thirty files."},
     ]
-
-
-@pytest.mark.usefixtures("three")
-@pytest.mark.parametrize(
-    ("args", "ids"),
-    [
-        ((), "cab"),
-        (("--reverse",), "bac"),
-        (("--sort", "id"), "abc"),
-        (("--sort", "id", "--reverse"), "cba"),
-        (("--sort", "created"), "cab"),
-        (("--limit", "2"), "ca"),
-        (("--limit", "1", "--reverse"), "b"),
-        (("--agent", "codex"), "cb"),
-        (("--channel", "mail"), "a"),
-        (("--state", "idle"), "b"),
-        (("--label", "x"), "ab"),
-        (("--label", "x", "--label", "y"), "b"),
-        (("--prefix", "a"), "a"),
-        (("--name", "FIRST"), "a"),
-        (("--name", "nobody"), ""),
-    ],
-)
-def test_ls_picks_and_orders(cli: Cli, args: tuple[str, ...], ids: str) -> None:
-    assert "".join(found["id"] for found in cli.json("ls", *args)) == ids
-
-
-@pytest.mark.usefixtures("three")
-def test_ls_in_a_pipe_is_lines_of_fields(cli: Cli) -> None:
-    rows = [line.split("\t") for line in cli.ok("ls", "--sort", "id").splitlines()]
-    assert [(row[0], row[1], row[4]) for row in rows] == [("a", "1", "First"), ("b", "2", "Second"), ("c", "0", "")]
-    [long] = [line.split("\t") for line in cli.ok("ls", "--long", "--prefix", "b").splitlines()]
-    assert long[5:] == ["1", "codex", "", "idle", "x,y", "Second"]
 
 
 def test_a_session_cannot_fake_a_line_or_drive_the_terminal(cli: Cli, store: SessionStore) -> None:
