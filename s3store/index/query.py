@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .upkeep import Upkeep
     from .view import Index, View
 
-_DIRECTIONS = {"newest": NewestFirst, "oldest": OldestFirst}
+_DIRECTIONS: dict[str, type[NewestFirst] | type[OldestFirst]] = {"newest": NewestFirst, "oldest": OldestFirst}
 _EQUAL = ("agent", "channel", "room", "sender", "parent", "state")
 _AHEAD = 8
 _END = 2**63

@@ -53,7 +53,7 @@ class _Met(NamedTuple):
     run: str
 
 
-class _Walk:
+class Walk:
     """What both directions have in common. Deleted sessions are walked over as well."""
 
     def __init__(self, sources: Sources, pages: Sequence[PageInfo], skip: int) -> None:
@@ -122,7 +122,7 @@ class _Walk:
         return page.live + live <= self._skip and all(met.run == page.run for met in among)
 
 
-class NewestFirst(_Walk):
+class NewestFirst(Walk):
     """From the session that changed last to the one that has been idle for longest.
 
     Only pages that `wanted` takes are opened, and those that may hold newer entries of their sessions; the caller has
@@ -173,7 +173,7 @@ class NewestFirst(_Walk):
         self._since[page.run] = min(page.since, self._since.get(page.run, _NEVER))
 
 
-class OldestFirst(_Walk):
+class OldestFirst(Walk):
     """From the session that has been idle for longest to the one that changed last; as `NewestFirst`."""
 
     def __init__(self, sources: Sources, wanted: Callable[[PageInfo], bool], *, skip: int = 0) -> None:
