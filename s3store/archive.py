@@ -10,6 +10,7 @@ from . import keys
 from .errors import CorruptObject, StoreNotCapable, StoreUnavailable, UnsupportedFormat
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
+from .index.sizes import IndexSizes
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
@@ -53,10 +54,11 @@ class Archive:
         policy: CommitPolicy,
         index: IndexPolicy | None = IndexPolicy(),  # noqa: B008 - it is immutable
         sizes: Sizes = Sizes(),  # noqa: B008 - it is immutable
+        index_sizes: IndexSizes = IndexSizes(),  # noqa: B008 - it is immutable
     ) -> None:
         self.store: ObjectStore = opened.store
         self.runtime = runtime
-        self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy())
+        self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy(), index_sizes)
         listener = None if index is None else self.index.publisher
         self.streams = Streams(opened.store, runtime, policy, sizes, listener)
         self._built_in = opened.built_in

@@ -18,7 +18,7 @@ from ..keys import INDEX_PAGES
 from ..objects.base import all_keys, remove_all
 from ..streams.commit import Proposal, commit
 from .manifest import EMPTY, write_manifest
-from .pages import PAGE_BYTES, PAGE_ENTRIES, PageInfo, write_page
+from .pages import PageInfo, write_page
 from .reports import Compacted
 from .walk import NewestFirst, Sources
 
@@ -30,13 +30,8 @@ if TYPE_CHECKING:
     from ..streams.commit import CommitPolicy, Known
     from .entry import Entry
     from .manifest import Manifest, ManifestCell
+    from .sizes import IndexSizes
     from .view import Index, View
-
-FAN_IN = 8
-"""How many runs of one tier become one of the next."""
-LONG = 24 * 60 * 60 * 1_000_000
-"""Sessions that changed over more than so many microseconds stand on pages of their own: a page of short-lived ones
-tells by its times alone which older pages it has nothing to do with."""
 
 _AHEAD = 4
 _USUAL_BYTES = 300
@@ -49,11 +44,14 @@ class IndexChanged(Conflict):
 class Compactor:
     """Merges the log and the pages of one archive."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, policy: CommitPolicy, index: Index) -> None:
+    def __init__(
+        self, store: ObjectStore, runtime: Runtime, policy: CommitPolicy, index: Index, sizes: IndexSizes
+    ) -> None:
         self._store = store
         self._runtime = runtime
         self._policy = policy
         self._index = index
+        self._sizes = sizes
 
     async def compact(self, *, least: int = 1, most: int | None = None, everything: bool = False) -> Compacted | None:
         """Merge the log into the pages; None if it has fewer than `least` entries.
@@ -68,7 +66,7 @@ class Compactor:
             return None
         old, tier = list(view.manifest.pages), 0
         if not everything:
-            old, tier = _to_merge(view.manifest.pages, len(settled), most)
+            old, tier = _to_merge(view.manifest.pages, len(settled), most, self._sizes.fan_in)
         elif old:
             tier = max(page.tier for page in old)
         if not settled and len({page.run for page in old}) <= 1:
@@ -113,7 +111,7 @@ class Compactor:
 
     async def write(self, batches: AsyncIterator[list[Entry]], tier: int) -> list[PageInfo]:
         """Store entries, each of another session, as the pages of a new run."""
-        writer = _RunWriter(self._store, self._runtime, tier)
+        writer = _RunWriter(self._store, self._runtime, tier, self._sizes)
         try:
             async for batch in batches:
                 await writer.add(batch)
@@ -166,10 +164,11 @@ class _Replacement:
 class _RunWriter:
     """Collects entries into pages and stores each as soon as it is full."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, tier: int) -> None:
+    def __init__(self, store: ObjectStore, runtime: Runtime, tier: int, sizes: IndexSizes) -> None:
         self._store = store
         self._runtime = runtime
         self._tier = tier
+        self._sizes = sizes
         self._run = runtime.ulid()
         self._short = _Filling()
         self._long = _Filling()
@@ -177,8 +176,8 @@ class _RunWriter:
 
     async def add(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
-            filling = self._long if entry.at - entry.since > LONG else self._short
-            if filling.is_full:
+            filling = self._long if entry.at - entry.since > self._sizes.long else self._short
+            if filling.is_full(self._sizes):
                 await self._store_page(filling)
             filling.add(entry)
 
@@ -205,9 +204,8 @@ class _Filling:
         self.entries: list[Entry] = []
         self._bytes = 0
 
-    @property
-    def is_full(self) -> bool:
-        return len(self.entries) >= PAGE_ENTRIES or self._bytes >= PAGE_BYTES
+    def is_full(self, sizes: IndexSizes) -> bool:
+        return len(self.entries) >= sizes.page_entries or self._bytes >= sizes.page_bytes
 
     def add(self, entry: Entry) -> None:
         self.entries.append(entry)
@@ -215,14 +213,14 @@ class _Filling:
         self._bytes += _USUAL_BYTES + len(entry.id) + len(entry.fields.get("name", ""))
 
 
-def _to_merge(pages: Sequence[PageInfo], fresh: int, most: int | None) -> tuple[list[PageInfo], int]:
+def _to_merge(pages: Sequence[PageInfo], fresh: int, most: int | None, fan_in: int) -> tuple[list[PageInfo], int]:
     """Choose the pages to merge with so many fresh entries, and the tier of the run that is made of all."""
     tiers: defaultdict[int, list[PageInfo]] = defaultdict(list)
     for page in pages:
         tiers[page.tier].append(page)
     chosen: list[PageInfo] = []
     tier = 0
-    while len({page.run for page in tiers[tier]}) + 1 >= FAN_IN:
+    while len({page.run for page in tiers[tier]}) + 1 >= fan_in:
         merged = [*chosen, *tiers[tier]]
         if most is not None and fresh + sum(page.count for page in merged) > most:
             break

@@ -6,11 +6,11 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CorruptObject, UnsupportedFormat
-from ..keys import is_transcript_head, spreads
+from ..keys import is_transcript_head
 from ..objects.base import all_keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
@@ -38,14 +38,18 @@ class Heads(NamedTuple):
 
 
 async def all_heads(
-    store: ObjectStore, runtime: Runtime, index: Index, progress: Callable[[Done], None] | None = None
+    store: ObjectStore,
+    runtime: Runtime,
+    index: Index,
+    prefixes: Iterable[str],
+    progress: Callable[[Done], None] | None = None,
 ) -> AsyncIterator[Heads]:
     """Read every head of an archive, prefix by prefix, a few of them side by side."""
-    waiting = deque(spreads())
+    waiting = deque(prefixes)
     done = Done(0, 0)
     while waiting:
-        prefixes = [waiting.popleft() for _ in range(min(_SIDE_BY_SIDE, len(waiting)))]
-        for heads in await runtime.gather([_under(store, index, prefix) for prefix in prefixes]):
+        together = [waiting.popleft() for _ in range(min(_SIDE_BY_SIDE, len(waiting)))]
+        for heads in await runtime.gather([_under(store, index, prefix) for prefix in together]):
             done = Done(done.prefixes + 1, done.sessions + len(heads.entries) + len(heads.damaged))
             yield heads
         if progress is not None:

@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 
 PAGE_FORMAT = "s3store.page/1"
 """What a page's header says of itself."""
-PAGE_ENTRIES = 8192
-"""The most entries on one page."""
-PAGE_BYTES = 8 * 1024 * 1024
-"""The most JSON on one page, unless a single entry is larger."""
 KEPT_FIELDS = ("agent", "channel", "room", "sender", "parent")
 """The fields whose values the manifest names, where a page has only a few."""
 

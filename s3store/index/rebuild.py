@@ -13,7 +13,7 @@ from .reports import Rebuilt
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
@@ -35,11 +35,14 @@ class Rebuild:
     manifest, damaged pages, and keys of the log that hold no entry.
     """
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, index: Index, compactor: Compactor) -> None:
+    def __init__(
+        self, store: ObjectStore, runtime: Runtime, index: Index, compactor: Compactor, prefixes: Iterable[str]
+    ) -> None:
         self._store = store
         self._runtime = runtime
         self._index = index
         self._compactor = compactor
+        self._prefixes = prefixes
         self._sessions = self._deleted = 0
         self._damaged: list[str] = []
 
@@ -62,7 +65,7 @@ class Rebuild:
         """Write all heads as one run, holding only a part of them at a time."""
         parts: list[PageInfo] = []
         held: list[Entry] = []
-        async for heads in all_heads(self._store, self._runtime, self._index, progress):
+        async for heads in all_heads(self._store, self._runtime, self._index, self._prefixes, progress):
             self._damaged += heads.damaged
             self._deleted += sum(entry.deleted for entry in heads.entries)
             self._sessions += sum(not entry.deleted for entry in heads.entries)

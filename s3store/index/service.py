@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .policy import IndexPolicy
     from .query import Listings
     from .reports import Compacted, IndexStatus, Rebuilt, Verified
+    from .sizes import IndexSizes
     from .view import Index
 
 
@@ -30,10 +31,13 @@ class IndexCore:
     never list.
     """
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, patience: CommitPolicy, policy: IndexPolicy) -> None:
+    def __init__(
+        self, store: ObjectStore, runtime: Runtime, patience: CommitPolicy, policy: IndexPolicy, sizes: IndexSizes
+    ) -> None:
         self._store = store
         self._runtime = runtime
         self._patience = patience
+        self._sizes = sizes
         self._log = Log(store, runtime)
         self._upkeep = Upkeep(runtime, lambda: self._compactor, policy)
         self.publisher = Publisher(self._log, runtime, patience, policy, self._upkeep)
@@ -61,7 +65,7 @@ class IndexCore:
         """See `SessionIndex.verify`."""
         from .verify import Verify
 
-        verify = Verify(self._store, self._runtime, self._index)
+        verify = Verify(self._store, self._runtime, self._index, self._sizes.prefixes)
         found = await verify.run(progress)
         if fix and found.needs_rebuild:
             await self.rebuild(None)
@@ -73,7 +77,8 @@ class IndexCore:
         """See `SessionIndex.rebuild`."""
         from .rebuild import Rebuild
 
-        return await Rebuild(self._store, self._runtime, self._index, self._compactor).run(progress)
+        rebuild = Rebuild(self._store, self._runtime, self._index, self._compactor, self._sizes.prefixes)
+        return await rebuild.run(progress)
 
     @cached_property
     def _index(self) -> Index:
@@ -85,4 +90,4 @@ class IndexCore:
     def _compactor(self) -> Compactor:
         from .compact import Compactor
 
-        return Compactor(self._store, self._runtime, self._patience, self._index)
+        return Compactor(self._store, self._runtime, self._patience, self._index, self._sizes)

@@ -45,16 +45,17 @@ class Verify:
     before it is called wrong.
     """
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, index: Index) -> None:
+    def __init__(self, store: ObjectStore, runtime: Runtime, index: Index, prefixes: Iterable[str]) -> None:
         self._store = store
         self._runtime = runtime
         self._index = index
+        self._prefixes = prefixes
 
     async def run(self, progress: Callable[[Done], None] | None = None) -> Verified:
         """Read every head and the whole index, and say each difference."""
         damaged: list[str] = []
         stored: dict[str, _Said] = {}
-        async for heads in all_heads(self._store, self._runtime, self._index, progress):
+        async for heads in all_heads(self._store, self._runtime, self._index, self._prefixes, progress):
             damaged += heads.damaged
             stored |= {entry.id: _said(entry) for entry in heads.entries}
         live = sum(not said.deleted for said in stored.values())

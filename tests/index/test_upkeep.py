@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from s3store import CorruptObject, IndexPolicy, InvalidOption, SessionStore, UnsupportedFormat
-from s3store.index import compact
 from s3store.index.entry import microseconds, write_text
 from s3store.index.manifest import read_manifest
 from s3store.index.reports import Compacted, Difference
+from s3store.index.sizes import FAN_IN, IndexSizes
 from s3store.keys import MANIFEST, log_key, transcript_head
 from tests.index.entries import entry
 
@@ -51,13 +51,13 @@ def test_a_compaction_empties_the_log_and_leaves_the_pages_that_are_named(memory
 
 
 def test_so_many_runs_of_a_tier_become_one_of_the_next(memory: Place, store: SessionStore) -> None:
-    for number in range(compact.FAN_IN**2):
+    for number in range(FAN_IN**2):
         store.append(f"s{number}", "m")
         store.index.compact()
-        assert all(runs < compact.FAN_IN for runs in store.index.status().runs.values())
+        assert all(runs < FAN_IN for runs in store.index.status().runs.values())
     assert store.index.status().runs == {2: 1}
     assert len(listed_pages(memory)) == 1
-    assert store.count() == compact.FAN_IN**2
+    assert store.count() == FAN_IN**2
 
 
 def test_everything_becomes_one_run_on_demand(memory: Place, store: SessionStore) -> None:
@@ -73,8 +73,8 @@ def test_everything_becomes_one_run_on_demand(memory: Place, store: SessionStore
     assert store.index.compact(everything=True) is None
 
 
-def test_large_runs_are_cut_into_pages(memory: Place, store: SessionStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compact, "PAGE_ENTRIES", 3)
+def test_large_runs_are_cut_into_pages(memory: Place, store: SessionStore) -> None:
+    store._archive.index._sizes = IndexSizes(page_entries=3)
     for number in range(8):
         store.append(f"s{number}", "m")
     store.index.compact()
