@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import orjson
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "sessions"
 KIB, MIB = 1024, 1024 * 1024
 
+T = TypeVar("T")
 Cell: TypeAlias = "str | int | float | None"
 
 
@@ -103,9 +107,48 @@ def milliseconds(seconds: list[float]) -> float:
     return statistics.median(seconds) * 1000
 
 
+def peak_memory() -> int:
+    """Return the most memory that this process has taken so far, in KiB.
+
+    What `getrusage` says begins with the peak of the process that started this one; what Linux says elsewhere does not.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def elsewhere(job: Callable[..., T], *given: object) -> T:
+    """Do a job in a process of its own, so that its memory is nobody else's."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(job, *given).result()
+
+
+class MotoProcess:
+    """moto's S3 behind one lock in a process of its own."""
+
+    def __init__(self, answers: IO[str], questions: IO[str], url: str) -> None:
+        self._answers = answers
+        self._questions = questions
+        self.url = url
+
+    def taken(self) -> list[list[Any]]:
+        """Return what was requested since the last call: method, target, status, bytes up and down of each."""
+        print(file=self._questions, flush=True)
+        found: list[list[Any]] = orjson.loads(self._answers.readline())
+        return found
+
+
 @contextmanager
 def moto_process() -> Iterator[str]:
-    """Run moto's S3 behind one lock in a process of its own; yield the address.
+    """Run moto's S3 in a process of its own; yield the address."""
+    with counting_moto() as moto:
+        yield moto.url
+
+
+@contextmanager
+def counting_moto() -> Iterator[MotoProcess]:
+    """Run moto's S3 in a process of its own, which tells what was requested.
 
     The client must not share the interpreter lock with the server that it is measured against.
     """
@@ -122,7 +165,7 @@ def moto_process() -> Iterator[str]:
         url = process.stdout.readline().strip()
         if not url:
             raise RuntimeError("moto did not start; is the extra `test` installed?")
-        yield url
+        yield MotoProcess(process.stdout, process.stdin, url)
     finally:
         process.stdin.close()
         process.wait(timeout=30)
