@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .upkeep import Upkeep
     from .view import Index, View
 
-_DIRECTIONS: dict[str, type[NewestFirst] | type[OldestFirst]] = {"newest": NewestFirst, "oldest": OldestFirst}
+_DIRECTIONS: dict[str, type[NewestFirst | OldestFirst]] = {"newest": NewestFirst, "oldest": OldestFirst}
 _EQUAL = ("agent", "channel", "room", "sender", "parent", "state")
 _AHEAD = 8
 _END = 2**63
@@ -80,8 +80,8 @@ class Where:
         return (
             "deleted" not in fields
             and self.since <= entry.at < self.until
-            and all(fields.get(name) == value for name, value in self.equal)
-            and self.labels.issubset(fields.get("labels", ()))
+            and (not self.equal or all(fields.get(name) == value for name, value in self.equal))
+            and (not self.labels or self.labels.issubset(fields.get("labels", ())))
             and entry.id.startswith(self.id_prefix)
             and (not self.name_prefix or fields.get("name", "").casefold().startswith(self.name_prefix))
             and (self.place is None or self.place == fields.get("place", "hot"))
@@ -234,16 +234,20 @@ class Listings:
         """Yield entries; where pages are gone, because they were merged meanwhile, go on with a new view."""
         if query.limit == 0:
             return
-        given: set[str] = set()
+        # No set: that the garbage collector would go over again and again, and there may be millions.
+        given: dict[str, None] = {}
         after, began, offset = query.after, _END, query.offset
         async for view in self._index.views(self._own):
             self._upkeep.saw(len(view.logged))
             try:
-                async with aclosing(self._matching(view, query, after, began, offset)) as entries:
-                    async for entry in entries:
-                        if entry.id not in given:
-                            given.add(entry.id)
-                            after, offset = Cursor(query.order, entry.at, entry.id), 0
+                async with aclosing(self._matching(view, query, after, began, offset)) as batches:
+                    async for batch in batches:
+                        rest = None if query.limit is None else query.limit - len(given)
+                        fresh = [entry for entry in batch if entry.id not in given][:rest]
+                        if fresh:
+                            given |= dict.fromkeys([entry.id for entry in fresh])
+                            after, offset = Cursor(query.order, fresh[-1].at, fresh[-1].id), 0
+                        for entry in fresh:
                             yield entry
                         if len(given) == query.limit:
                             return
@@ -255,7 +259,7 @@ class Listings:
 
     async def _matching(
         self, view: View, query: Query, after: Cursor | None, began: int, offset: int
-    ) -> AsyncGenerator[Entry]:
+    ) -> AsyncGenerator[list[Entry]]:
         """Yield what a view holds of a query: what comes behind `after`, or has changed since the listing began."""
         where = query.where
         by_counts = where.everything and after is None
@@ -267,12 +271,13 @@ class Listings:
         sources = self._sources(view, _AHEAD if query.limit is None else 1)
         walk = _DIRECTIONS[query.order](sources, wanted, skip=offset if by_counts else 0)
         async for batch in walk.batches():
-            for entry in batch:
-                if where.takes(entry) and (after is None or after.behind(entry) or entry.at > began):
-                    if rest:
-                        rest -= 1
-                    else:
-                        yield entry
+            found = [
+                entry
+                for entry in batch
+                if where.takes(entry) and (after is None or after.behind(entry) or entry.at > began)
+            ]
+            yield found[rest:]
+            rest = max(0, rest - len(found))
 
     def _sources(self, view: View, ahead: int) -> Sources:
         return Sources(list(view.entries.values()), view.manifest.pages, self._index.pages, ahead)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from .entry import in_order
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     Load: TypeAlias = Callable[[Sequence[PageInfo]], Awaitable[list[list[Entry]]]]
 
 _LOG = ""
-"""Stands for the log where the run of an entry is asked for."""
+"""Stands for the log where entries are kept by their run of pages."""
+_time = itemgetter(0)
+_NEVER = 2**63
 
 
 @dataclass(frozen=True)
@@ -45,31 +47,25 @@ class Sources:
         return [page for page in self.pages if bisect_left(times, page.since) < bisect_right(times, page.newest)]
 
 
-class _Met(NamedTuple):
-    """An entry that waits for its turn, and the run of pages that it came from."""
-
-    at: int
-    entry: Entry
-    run: str
-
-
 class Walk:
     """What both directions have in common. Deleted sessions are walked over as well."""
 
     def __init__(self, sources: Sources, pages: Sequence[PageInfo], skip: int) -> None:
         self._sources = sources
         self._unopened = list(pages)
-        self._waiting = [_Met(entry.at, entry, _LOG) for entry in in_order(sources.entries)]
+        # By the run of pages that they came from, in order.
+        self._waiting: dict[str, list[Entry]] = {_LOG: in_order(sources.entries)}
         self._fetched: dict[str, list[Entry]] = {}
-        self._done: set[str] = set()
+        # No set: that the garbage collector would go over again and again, and there may be millions.
+        self._done: dict[str, None] = {}
         self._skip = skip
         self.skipped = 0
         """How many sessions were passed over."""
 
     async def batches(self) -> AsyncIterator[list[Entry]]:
         """Yield the newest entry of each session, in order, some at a time, the skipped ones left out."""
-        while self._waiting or self._unopened:
-            batch = self._without_skipped([met.entry for met in self._take_ready() if self._counts(met)])
+        while self._unopened or any(self._waiting.values()):
+            batch = self._without_skipped(self._newest_of(self._take_ready()))
             if batch:
                 yield batch
             if self._unopened:
@@ -82,9 +78,8 @@ class Walk:
 
     async def _open(self, page: PageInfo) -> None:
         await self._fetch([page, *self._unopened[: -self._sources.ahead : -1]])
-        opened = [_Met(entry.at, entry, page.run) for entry in self._fetched.pop(page.name)]
-        # Two sorted runs, which is what Python's sort is quickest at.
-        self._waiting = sorted([*self._waiting, *opened], key=_place_then_order)
+        # Sorted parts one behind the other, here and below, which is what Python's sort is quickest at.
+        self._waiting[page.run] = in_order([*self._waiting.get(page.run, ()), *self._fetched.pop(page.name)])
 
     async def _fetch(self, pages: Sequence[PageInfo]) -> None:
         missing = [page for page in pages if page.name not in self._fetched]
@@ -103,23 +98,25 @@ class Walk:
                 kept.append(entry)
         return kept
 
-    def _take_ready(self) -> list[_Met]:
+    def _take_ready(self) -> list[Entry]:
+        """Take what comes before everything on the pages that are not opened yet, in the order of the walk."""
         raise NotImplementedError
 
-    def _counts(self, met: _Met) -> bool:
+    def _newest_of(self, ready: Sequence[Entry]) -> list[Entry]:
+        """Return the entries that count."""
         raise NotImplementedError
 
     def _can_pass_over(self, page: PageInfo) -> bool:
         raise NotImplementedError
 
-    def _room_for(self, page: PageInfo, among: Sequence[_Met]) -> bool:
+    def _room_for(self, page: PageInfo, among: dict[str, list[Entry]]) -> bool:
         """Tell whether a page can be skipped together with the entries that stand among its own.
 
         Those of its own run are other sessions, so they only have to be counted with it; of any other run they may be
         the same ones.
         """
-        live = sum(not met.entry.deleted for met in among)
-        return page.live + live <= self._skip and all(met.run == page.run for met in among)
+        live = sum(not entry.deleted for entry in among.pop(page.run, ()))
+        return page.live + live <= self._skip and not any(among.values())
 
 
 class NewestFirst(Walk):
@@ -142,17 +139,21 @@ class NewestFirst(Walk):
         # For each run, a time before which none of its entries met so far replaces another.
         self._since = {_LOG: min((entry.since for entry in sources.entries), default=_NEVER)}
 
-    def _take_ready(self) -> list[_Met]:
-        start = bisect_right(self._waiting, self._unopened[-1].newest, key=_time) if self._unopened else 0
-        ready = self._waiting[start:]
-        del self._waiting[start:]
-        ready.reverse()
-        return ready
+    def _take_ready(self) -> list[Entry]:
+        ready = []
+        for entries in self._waiting.values():
+            start = bisect_right(entries, self._unopened[-1].newest, key=_time) if self._unopened else 0
+            ready += entries[start:]
+            del entries[start:]
+        return in_order(ready)[::-1]
 
-    def _counts(self, met: _Met) -> bool:
-        new = met.entry.id not in self._done
-        self._done.add(met.entry.id)
-        return new
+    def _newest_of(self, ready: Sequence[Entry]) -> list[Entry]:
+        found = []
+        for entry in ready:
+            if entry.id not in self._done:
+                self._done[entry.id] = None
+                found.append(entry)
+        return found
 
     async def _open(self, page: PageInfo) -> None:
         self._note(page)
@@ -163,7 +164,7 @@ class NewestFirst(Walk):
             all(since > page.newest for run, since in self._since.items() if run != page.run)
             and not (self._unopened and self._unopened[-1].newest >= page.oldest)
             and not any(page.may_hold_newer_than(other) for other in self._unopened)
-            and self._room_for(page, self._waiting[bisect_left(self._waiting, page.oldest, key=_time) :])
+            and self._room_for(page, {run: _since(entries, page.oldest) for run, entries in self._waiting.items()})
         )
         if exact:
             self._note(page)
@@ -183,21 +184,21 @@ class OldestFirst(Walk):
         self._since = min((entry.since for entry in sources.entries), default=_NEVER)
         self._looked_through: set[str] = set()
 
-    def _take_ready(self) -> list[_Met]:
-        if not self._unopened:
-            ready, self._waiting = self._waiting, []
-            return ready
-        end = bisect_left(self._waiting, self._unopened[-1].oldest, key=_time)
-        ready = self._waiting[:end]
-        del self._waiting[:end]
-        return ready
+    def _take_ready(self) -> list[Entry]:
+        ready = []
+        for entries in self._waiting.values():
+            end = bisect_left(entries, self._unopened[-1].oldest, key=_time) if self._unopened else len(entries)
+            ready += entries[:end]
+            del entries[:end]
+        return in_order(ready)
 
-    def _counts(self, met: _Met) -> bool:
-        entry = met.entry
-        counts = entry.id not in self._done and entry.order >= self._newest.get(entry.id, entry.order)
-        if counts:
-            self._done.add(entry.id)
-        return counts
+    def _newest_of(self, ready: Sequence[Entry]) -> list[Entry]:
+        found = []
+        for entry in ready:
+            if entry.id not in self._done and entry.order >= self._newest.get(entry.id, entry.order):
+                self._done[entry.id] = None
+                found.append(entry)
+        return found
 
     async def batches(self) -> AsyncIterator[list[Entry]]:
         """Yield as `NewestFirst` does."""
@@ -223,17 +224,13 @@ class OldestFirst(Walk):
             self._since > page.newest
             and not (self._unopened and self._unopened[-1].oldest <= page.newest)
             and not any(other.may_hold_newer_than(page) for other in self._sources.pages)
-            and self._room_for(page, list(takewhile(lambda met: met.at <= page.newest, self._waiting)))
+            and self._room_for(page, {run: _until(entries, page.newest) for run, entries in self._waiting.items()})
         )
 
 
-_NEVER = 2**63
+def _since(entries: list[Entry], time: int) -> list[Entry]:
+    return entries[bisect_left(entries, time, key=_time) :]
 
 
-def _time(met: _Met) -> int:
-    return met.at
-
-
-def _place_then_order(met: _Met) -> tuple[int, str, str, int, bool]:
-    entry = met.entry
-    return entry.at, entry.id, entry.incarnation, entry.version, entry.final
+def _until(entries: list[Entry], time: int) -> list[Entry]:
+    return entries[: bisect_right(entries, time, key=_time)]
