@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from s3store.objects.base import ObjectStore
 
-_BUCKET = "benchmark"
+BUCKET = "benchmark"
+"""The bucket of moto that all archives are in."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,22 @@ class Asked:
     def requests(self) -> int:
         """All requests but DELETE, which costs nothing."""
         return self.lists + self.gets + self.puts
+
+
+def counted(moto: MotoProcess) -> Asked:
+    """Return what moto was asked since the last call."""
+    taken = moto.taken()
+    lists = sum(method == "GET" and "list-type" in target for method, target, *_ in taken)
+    gets = sum(method == "GET" for method, *_ in taken) - lists
+    return Asked(
+        lists,
+        gets,
+        sum(status == 304 for _, _, status, *_ in taken),
+        sum(method in {"PUT", "POST"} for method, *_ in taken),
+        sum(method == "DELETE" for method, *_ in taken),
+        sum(up for *_, up, _ in taken),
+        sum(down for *_, down in taken),
+    )
 
 
 class Place(Protocol):
@@ -98,26 +115,15 @@ class Moto:
     @property
     def url(self) -> str:
         """The location, as `SessionStore` takes it."""
-        return f"s3://{_BUCKET}/{self._prefix}"
+        return f"s3://{BUCKET}/{self._prefix}"
 
     def store(self) -> ObjectStore:
         """See `Place`."""
-        return S3BlockingStore(_BUCKET, self._prefix, s3_options(self._moto.url))
+        return S3BlockingStore(BUCKET, self._prefix, s3_options(self._moto.url))
 
     def asked(self) -> Asked:
         """See `Place`."""
-        taken = self._moto.taken()
-        lists = sum(method == "GET" and "list-type" in target for method, target, *_ in taken)
-        gets = sum(method == "GET" for method, *_ in taken) - lists
-        return Asked(
-            lists,
-            gets,
-            sum(status == 304 for _, _, status, *_ in taken),
-            sum(method in {"PUT", "POST"} for method, *_ in taken),
-            sum(method == "DELETE" for method, *_ in taken),
-            sum(up for *_, up, _ in taken),
-            sum(down for *_, down in taken),
-        )
+        return counted(self._moto)
 
 
 @contextmanager
@@ -127,7 +133,7 @@ def moto_with_bucket() -> Iterator[MotoProcess]:
 
     with counting_moto() as moto:
         sdk_environment(moto.url)
-        boto3.client("s3").create_bucket(Bucket=_BUCKET)
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
         yield moto
 
 
