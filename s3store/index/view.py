@@ -137,7 +137,7 @@ class Index:
             stored = await self._store.get(key)
         except NoSuchKey:
             return None
-        return entry_of_head(*unpack_transcript_head(key, stored.body))
+        return entry_of_head(*unpack_transcript_head(key, stored.body, tail=False))
 
 
 def newest_of_each(entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -10,7 +10,7 @@ from ..jsontext import check_json
 from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Metadata, SessionInfo
 from ..times import format_time, parse_time
-from .frames import Unpacked, pack, unpack
+from .frames import Unpacked, _split, pack, unpack
 from .idempotency import read_digests, write_digests
 from .segments import Segment, whole_number
 
@@ -25,6 +25,7 @@ HEAD_FORMAT = "s3store.stream/1"
 HISTORY = 64
 """How many of the last commit ids a head keeps. A writer that lost an answer finds its commit there."""
 
+_WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
     "created_at", "updated_at", "writer", "metadata", "deleted",
@@ -119,19 +120,29 @@ def unpack_head(keys: StreamKeys, data: bytes) -> Head:
     Raises `CorruptObject` if a byte is wrong, or if it is another session's; `UnsupportedFormat` for a format of
     another version.
     """
-    return _head_of(keys, unpack(keys.head, data), len(data))
+    head = _head_of(keys, unpack(keys.head, data), len(data))
+    _check_tail(keys.head, head)
+    return head
 
 
-def unpack_transcript_head(key: str, data: bytes) -> tuple[str, Head]:
+def unpack_transcript_head(key: str, data: bytes, *, tail: bool = True) -> tuple[str, Head]:
     """Read the head of a transcript that a listing showed under `key`, and the id of its session.
 
-    Raises as `unpack_head`; a head that does not belong under its key is corrupt.
+    Raises as `unpack_head`; a head that does not belong under its key is corrupt. Without `tail` that is left empty:
+    its bytes are checked against the SHA-256 all the same, but not decompressed, which takes longer than all the rest.
     """
-    unpacked = unpack(key, data)
+    unpacked = unpack(key, data) if tail else _without_lines(*_split(key, data))
     session_id = unpacked.header.get("session")
     if not isinstance(session_id, str) or StreamKeys.of(session_id, TRANSCRIPT).head != key:
         raise CorruptObject(f"{key}: holds another session than its key says")
-    return session_id, _head_of(StreamKeys.of(session_id, TRANSCRIPT), unpacked, len(data))
+    head = _head_of(StreamKeys.of(session_id, TRANSCRIPT), unpacked, len(data))
+    if tail:
+        _check_tail(key, head)
+    return session_id, head
+
+
+def _without_lines(header: dict[str, JsonValue], frame: bytes) -> Unpacked:
+    return Unpacked(header, b"", frame)
 
 
 def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
@@ -186,5 +197,10 @@ def _check_counts(key: str, head: Head) -> None:
         if segment.first != expected or segment.count <= 0:
             raise CorruptObject(f"{key}: its segments leave a gap or overlap")
         expected += segment.count
-    if head.tail_count < 0 or bool(head.tail_count) != bool(head.tail):
-        raise CorruptObject(f"{key}: does not hold the number of records that it names")
+    if head.tail_count < 0:
+        raise CorruptObject(_WRONG_NUMBER % key)
+
+
+def _check_tail(key: str, head: Head) -> None:
+    if bool(head.tail_count) != bool(head.tail):
+        raise CorruptObject(_WRONG_NUMBER % key)
