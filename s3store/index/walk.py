@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from .entry import in_order
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
     from typing import TypeAlias
 
     from .entry import Entry, Order
@@ -58,6 +59,7 @@ class Walk:
         self._fetched: dict[str, list[Entry]] = {}
         # No set: that the garbage collector would go over again and again, and there may be millions.
         self._done: dict[str, None] = {}
+        self._in_a_row = 0
         self._skip = skip
         self.skipped = 0
         """How many sessions were passed over."""
@@ -73,11 +75,16 @@ class Walk:
                 if 0 < page.live <= self._skip and self._can_pass_over(page):
                     self._skip -= page.live
                     self.skipped += page.live
+                    self._in_a_row = 0
+                    self._fetched.pop(page.name, None)
                 else:
                     await self._open(page)
 
     async def _open(self, page: PageInfo) -> None:
-        await self._fetch([page, *self._unopened[: -self._sources.ahead : -1]])
+        # As long as pages may be passed over, no more are fetched ahead than the last ones that could not be.
+        self._in_a_row += 1
+        ahead = min(self._sources.ahead, self._in_a_row) if self._skip else self._sources.ahead
+        await self._fetch([page, *self._unopened[:-ahead:-1]])
         # Sorted parts one behind the other, here and below, which is what Python's sort is quickest at.
         self._waiting[page.run] = in_order([*self._waiting.get(page.run, ()), *self._fetched.pop(page.name)])
 
@@ -109,14 +116,15 @@ class Walk:
     def _can_pass_over(self, page: PageInfo) -> bool:
         raise NotImplementedError
 
-    def _room_for(self, page: PageInfo, among: dict[str, list[Entry]]) -> bool:
-        """Tell whether a page can be skipped together with the entries that stand among its own.
+    def _room_for(self, page: PageInfo, among: dict[str, list[Entry]], beside: Iterable[PageInfo]) -> bool:
+        """Tell whether a page can be skipped together with the entries that stand among its own, and the pages that do.
 
         Those of its own run are other sessions, so they only have to be counted with it; of any other run they may be
         the same ones.
         """
-        live = sum(not entry.deleted for entry in among.pop(page.run, ()))
-        return page.live + live <= self._skip and not any(among.values())
+        pages = [page, *beside]
+        live = sum(other.live for other in pages) + sum(not entry.deleted for entry in among.pop(page.run, ()))
+        return live <= self._skip and all(other.run == page.run for other in pages) and not any(among.values())
 
 
 class NewestFirst(Walk):
@@ -162,9 +170,12 @@ class NewestFirst(Walk):
     def _can_pass_over(self, page: PageInfo) -> bool:
         exact = (
             all(since > page.newest for run, since in self._since.items() if run != page.run)
-            and not (self._unopened and self._unopened[-1].newest >= page.oldest)
             and not any(page.may_hold_newer_than(other) for other in self._unopened)
-            and self._room_for(page, {run: _since(entries, page.oldest) for run, entries in self._waiting.items()})
+            and self._room_for(
+                page,
+                {run: _since(entries, page.oldest) for run, entries in self._waiting.items()},
+                takewhile(lambda other: other.newest >= page.oldest, reversed(self._unopened)),
+            )
         )
         if exact:
             self._note(page)
@@ -222,9 +233,12 @@ class OldestFirst(Walk):
     def _can_pass_over(self, page: PageInfo) -> bool:
         return (
             self._since > page.newest
-            and not (self._unopened and self._unopened[-1].oldest <= page.newest)
             and not any(other.may_hold_newer_than(page) for other in self._sources.pages)
-            and self._room_for(page, {run: _until(entries, page.newest) for run, entries in self._waiting.items()})
+            and self._room_for(
+                page,
+                {run: _until(entries, page.newest) for run, entries in self._waiting.items()},
+                takewhile(lambda other: other.oldest <= page.newest, reversed(self._unopened)),
+            )
         )
 
 
