@@ -1,7 +1,7 @@
 """Making the index anew from every head, and comparing it with them: time, and memory at the peak.
 
 The archive is a directory whose heads are written by the code that writes any head, for a made-up population (see
-`population.py`): a session has one to 60 messages of a coding agent, and its head 8 KB in the mean. Each call is made
+`population.py`): a session has one to 60 messages of a coding agent, and its head 20 KiB in the mean. Each call is made
 by a process of its own.
 """
 
