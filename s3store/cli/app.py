@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = {
     "set": "Change what is said of a session.",
     "rm": "Delete sessions.",
     "export": "Write sessions to files.",
+    "index": "Look after the index, which the listings read.",
     "check": "Find out whether a store is fit for an archive.",
     "config": "Show the settings, and where each came from.",
     "completion": "Print the script that completes commands in a shell.",

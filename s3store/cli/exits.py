@@ -24,6 +24,7 @@ UNAVAILABLE = 5
 DENIED = 6
 CORRUPT = 7
 UNKNOWN = 8
+DIFFERS = 9
 INTERNAL = 70
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -33,11 +34,12 @@ MEANINGS = (
     (SOME_FAILED, "some of many failed, or a local file could not be read or written"),
     (USAGE, "the call is wrong: an option, a message, an id, a setting"),
     (NOT_FOUND, "there is no such session"),
-    (CONFLICT, "the session exists, was changed or was deleted meanwhile"),
+    (CONFLICT, "the session exists, was changed or was deleted meanwhile; or the index was"),
     (UNAVAILABLE, "the store cannot be reached now; nothing was written, try again"),
     (DENIED, "rights or bucket are missing, or the store is not fit for an archive"),
     (CORRUPT, "what is stored is damaged, or of a format that this version does not know"),
     (UNKNOWN, "a write was sent and its outcome is unknown; the message says how to go on"),
+    (DIFFERS, "the index does not say what the sessions say; `s3store index verify --fix` mends it"),
     (INTERNAL, "an error in s3store itself"),
     (INTERRUPTED, "interrupted"),
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from s3store.index.entry import Entry
     from s3store.index.pages import PageInfo
 
-DIRECTIONS: dict[str, type[NewestFirst] | type[OldestFirst]] = {"newest": NewestFirst, "oldest": OldestFirst}
+DIRECTIONS: dict[str, type[NewestFirst | OldestFirst]] = {"newest": NewestFirst, "oldest": OldestFirst}
 
 
 class Shelf:
