@@ -4,6 +4,8 @@ VENV := .venv
 VENV_ASYNC := .venv-async
 VENV_SERVERS := .venv-servers
 PIP := pip install --quiet --disable-pip-version-check
+# One process of tests for each core: make test WORKERS=0 runs them all in one.
+WORKERS ?= auto
 
 .PHONY: demo test test-blocking test-async soak lint types format build check clean
 
@@ -16,11 +18,11 @@ test-blocking test-async: export S3STORE_TEST_MINISTACK = $(CURDIR)/$(VENV_SERVE
 
 # The newest boto3, alone: everything but what needs aioboto3.
 test-blocking: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed
-	$(VENV)/bin/python -m pytest -m "not aioboto3" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not aioboto3" $(ARGS)
 
 # aioboto3 with the old boto3 that it pins: what needs it.
 test-async: $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
-	$(VENV_ASYNC)/bin/python -m pytest -m aioboto3 $(ARGS)
+	$(VENV_ASYNC)/bin/python -m pytest -n $(WORKERS) -m aioboto3 $(ARGS)
 
 # Simulated histories for as long as you say: make soak SECONDS=3600
 SECONDS ?= 600
