@@ -5,7 +5,7 @@ a store that needs it is opened.
 """
 
 from .blocking import Session, SessionIndex, SessionStore
-from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
+from .changes import Append, Change, Clear, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
     BucketNotFound,
@@ -57,6 +57,7 @@ __all__ = [
     "InvalidOption",
     "InvalidRecord",
     "InvalidSessionId",
+    "MarkActive",
     "Metadata",
     "OutcomeUnknown",
     "Record",

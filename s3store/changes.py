@@ -15,6 +15,8 @@ from .model import Metadata
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .model import Record
+
 
 class Append:
     """Add one message at the end.
@@ -59,12 +61,17 @@ class Replace:
 
 
 class ReplaceLast:
-    """Put a message in the place of the last one, which keeps its time and key. Nothing happens if there is none."""
+    """Put a message in the place of the last one, which keeps its time and key. Nothing happens if there is none.
 
-    __slots__ = ("message",)
+    With `instead_of`, a record as it was read or replaced before, nothing happens either if the last one is another by
+    now: one of another number, or stored at another time.
+    """
 
-    def __init__(self, message: object) -> None:
+    __slots__ = ("instead_of", "message")
+
+    def __init__(self, message: object, *, instead_of: Record | None = None) -> None:
         self.message = encode_messages([message])
+        self.instead_of = instead_of
 
 
 class RemoveLast:
@@ -93,13 +100,22 @@ class Update:
         self.fields = fields
 
 
+class MarkActive:
+    """Set `active_at` to the time of this commit. Nothing happens if the changes before it in the commit did nothing.
+
+    `commit(id, ReplaceLast(message), MarkActive())`
+    """
+
+    __slots__ = ()
+
+
 class Touch:
     """Change nothing, and write a new version all the same: it shuts out every write still under way."""
 
     __slots__ = ()
 
 
-Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | Touch
+Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | MarkActive | Touch
 """Any of the changes of this module."""
 
 

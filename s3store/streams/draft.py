@@ -10,11 +10,11 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
+from ..changes import Append, Change, Clear, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Touch, Update
 from ..errors import CorruptObject, InvalidOption
 from ..model import Metadata
 from ..objects.base import NoSuchKey
-from ..times import format_time
+from ..times import format_time, parse_time
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
 from .records import Stamp, decode_records, encode_lines, keys_of, same_at_start, split_lines
@@ -22,6 +22,7 @@ from .segments import Segment, content_digest, content_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from ..jsontext import EncodedMessages
     from ..keys import StreamKeys
@@ -107,13 +108,15 @@ class Draft:
                 case Replace():
                     await self._replace(change.messages)
                 case ReplaceLast():
-                    await self._replace_last(change.message)
+                    await self._replace_last(change)
                 case RemoveLast():
                     self.outcome.removed += await self._take_last()
                 case Clear():
                     self._clear()
                 case Update():
                     self._update(change)
+                case MarkActive():
+                    self._mark_active()
                 case Touch():
                     self.touched = True
                 case _:
@@ -212,34 +215,46 @@ class Draft:
         except (NoSuchKey, CorruptObject):
             return b""
 
-    async def _replace_last(self, message: EncodedMessages) -> None:
+    async def _replace_last(self, change: ReplaceLast) -> None:
+        expected = change.instead_of
+        if expected is not None and _place(await self._last()) != _place(expected):
+            return
         taken = await self._take_last()
         if not taken:
             return
         old = taken[0]
         stamp = Stamp(self._stamp.commit, format_time(old.at))
-        self._lines += encode_lines(old.seq, stamp, replace(message, keys=[old.key]))
+        self._lines += encode_lines(old.seq, stamp, replace(change.message, keys=[old.key]))
         if old.key is not None:
             self.tail_keys.add(digest(old.key))
         self._forget_keys()
         self.outcome.removed += taken
 
-    async def _take_last(self) -> list[Record]:
-        """Take the last record away and return it; none if there is none."""
+    async def _last(self) -> Record | None:
+        """Return the last record; None if there is none."""
         if not self.count:
-            return []
+            return None
         if not self._lines and not self._kept:
             await self._unseal()
-        seq = self.count - 1
+        line = self._lines[-1] if self._lines else self._kept[self._start_of_last_kept() :]
+        return decode_records(self._keys.head, self.count - 1, 1, line)[0]
+
+    async def _take_last(self) -> list[Record]:
+        """Take the last record away and return it; none if there is none."""
+        last = await self._last()
+        if last is None:
+            return []
         if self._lines:
-            line = self._lines.pop()
+            self._lines.pop()
         else:
-            cut = self._kept.rfind(b"\n", 0, -1) + 1
-            self._kept, line = self._kept[:cut], self._kept[cut:]
+            self._kept = self._kept[: self._start_of_last_kept()]
             self._kept_count -= 1
         self._forget_keys()
         self.touched = True
-        return decode_records(self._keys.head, seq, 1, line)
+        return [last]
+
+    def _start_of_last_kept(self) -> int:
+        return self._kept.rfind(b"\n", 0, -1) + 1
 
     async def _unseal(self) -> None:
         """Make the last segment the tail again."""
@@ -263,6 +278,10 @@ class Draft:
         changed = self.metadata.changed(change.fields)
         self.touched = self.touched or changed != self.metadata
         self.metadata = changed
+
+    def _mark_active(self) -> None:
+        if self.touched or self._base is None:
+            self._update(Update(active_at=parse_time(self._stamp.at)))
 
     def _add(self, messages: EncodedMessages) -> None:
         self._lines += encode_lines(self.count, self._stamp, messages)
@@ -309,6 +328,11 @@ def within_key_budget(segments: Sequence[Segment]) -> tuple[Segment, ...]:
         room -= len(segment.keys or ())
         kept.append(segment if room >= 0 or segment.keys is None else segment.without_keys())
     return tuple(reversed(kept))
+
+
+def _place(record: Record | None) -> tuple[int, datetime] | None:
+    """Return what stays the same of a record that is replaced, and tells it from every other."""
+    return None if record is None else (record.seq, record.at)
 
 
 def _grouped(lines: Sequence[bytes], most: int) -> list[list[bytes]]:
