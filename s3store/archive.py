@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .model import SessionInfo
     from .objects.base import ListedObject, ObjectStore
     from .objects.capability import Capability
-    from .runtime import Runtime
+    from .runtime import Runtime, Work
     from .streams.commit import CommitPolicy
 
 ARCHIVE_FORMAT = "s3store.archive/1"
@@ -64,6 +64,7 @@ class Archive:
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
+        self._before_closing: list[Work] = []
 
     async def ready_to_write(self) -> ArchiveRecord:
         """Make sure, once, that this store may be written to: by its record, or by checking it and recording that.
@@ -96,14 +97,22 @@ class Archive:
                 return
             after = page.next_after
 
+    def before_closing(self, work: Work) -> None:
+        """Run `work` when the archive is closed, while it can still be used; what it raises, `close` raises."""
+        self._before_closing.append(work)
+
     async def close(self) -> None:
-        """Publish what waits for it, and give back connections and threads."""
+        """Write and publish what waits for it, and give back connections and threads."""
         try:
-            await self.index.publisher.flush()
+            while self._before_closing:
+                await self._before_closing.pop()()
         finally:
-            # First what still works in the background, then what it works on.
-            await self.runtime.close()
-            await self.store.close()
+            try:
+                await self.index.publisher.flush()
+            finally:
+                # First what still works in the background, then what it works on.
+                await self.runtime.close()
+                await self.store.close()
 
     async def _info_at(self, listed: ListedObject) -> SessionInfo | None:
         try:

@@ -60,18 +60,26 @@ class Namespace:
         within: Filters = {**filters, "id_prefix": self._prefix}
         return self.archive.index.listings.sessions(within, order, limit, offset)
 
+    async def running(self) -> list[SessionSummary]:
+        """Return the sessions in the state `running`. As `SessionStore.running`."""
+        return await self.archive.index.listings.running({"id_prefix": self._prefix})
+
+    async def stuck(self, seconds: float) -> list[SessionSummary]:
+        """Return the sessions that have been running for long. As `SessionStore.stuck`."""
+        return await self.archive.index.listings.stuck(seconds, {"id_prefix": self._prefix})
+
     async def commit(self, key: str, *changes: Change, must_exist: bool = False) -> Committed:
         """Make changes in one commit. As `SessionStore.commit`."""
         return await self.session(key).commit(changes, must_exist=must_exist)
 
-    async def settle(self, key: str, *changes: Change, must_exist: bool = False) -> None:
-        """Make changes, which may be made twice, in one commit, and find out what became of it where no answer came.
+    async def settle(self, key: str, *changes: Change) -> None:
+        """Make changes in one commit, and find out what became of it where no answer came; made anew if it is lost.
 
         Raises `OutcomeUnknown` only where the store does not tell that either.
         """
         for _ in range(_ROUNDS):
             try:
-                await self.commit(key, *changes, must_exist=must_exist)
+                await self.commit(key, *changes)
             except OutcomeUnknown as unknown:
                 if await self._has_landed(key, unknown):
                     return
