@@ -32,25 +32,25 @@ QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 class InStep:
     """An asyncio face whose calls block: its coroutines are finished on one event loop."""
 
-    def __init__(self, inner: AsyncSessionStore | AsyncSession | AsyncSessionIndex, runner: asyncio.Runner) -> None:
-        self._inner = inner
-        self._runner = runner
+    def __init__(self, inner: Any, runner: asyncio.Runner) -> None:
+        self.inner = inner
+        self.runner = runner
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
+        found = getattr(self.inner, name)
         if isinstance(found, AsyncSessionIndex):
-            return InStep(found, self._runner)
+            return InStep(found, self.runner)
         if not inspect.ismethod(found):
             return found
         return lambda *args, **kwargs: self._finish(found(*args, **kwargs))
 
     def _finish(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
-            return self._runner.run(result)
+            return self.runner.run(result)
         if isinstance(result, AsyncIterator):
             return self._each(result)
         if isinstance(result, AsyncSession):
-            return InStep(result, self._runner)
+            return InStep(result, self.runner)
         return result
 
     def _each(self, items: AsyncIterator[Any]) -> Iterator[Any]:
@@ -59,7 +59,7 @@ class InStep:
         async def step() -> Any:
             return await anext(items, done)
 
-        while (item := self._runner.run(step())) is not done:
+        while (item := self.runner.run(step())) is not done:
             yield item
 
 

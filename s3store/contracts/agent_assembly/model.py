@@ -37,7 +37,7 @@ class _Id:
     def from_json(cls, found: JsonValue) -> Self:
         """Read what `to_json` wrote. Raises `InvalidSessionId` for anything else."""
         try:
-            return cls(bytes(found))
+            return cls(bytes(list(found)))  # `bytes` of a number is as many zeros
         except (ValueError, TypeError):
             raise InvalidSessionId(f"a {cls.__name__} is an array of {ID_BYTES} integers from 0 to 255") from None
 
