@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from s3store import AsyncSessionStore, InvalidOption, SessionStore
-from s3store.contracts import agent_assembly, brainwires, zeroclaw
+from s3store.contracts import a3s, agent_assembly, brainwires, zeroclaw
 from tests.test_faces import methods, signature
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 CONTRACTS = [
     (brainwires.BrainwiresStore, brainwires.AsyncBrainwiresStore, brainwires.SessionStore),
+    (a3s.A3sStore, a3s.AsyncA3sStore, a3s.SessionStore),
     (agent_assembly.AgentAssemblyStore, agent_assembly.AsyncAgentAssemblyStore, agent_assembly.SessionStore),
     (zeroclaw.ZeroclawBackend, zeroclaw.AsyncZeroclawBackend, zeroclaw.SessionBackend),
 ]
-OURS: dict[type, set[str]] = {zeroclaw.SessionBackend: {"flush"}}
+OURS: dict[type, set[str]] = {a3s.SessionStore: {"version", "save_if"}, zeroclaw.SessionBackend: {"flush"}}
 """What an implementation offers beyond its contract."""
 OF_THE_SEARCH = {"search"}
 """What another package is to bring."""
@@ -47,7 +48,7 @@ def test_both_faces_have_the_same_methods(blocking: type, asynchronous: type, co
     for name in one:
         assert parameters(one[name]) == parameters(two[name]), name
         assert signature(one[name]).return_annotation == signature(two[name]).return_annotation, name
-        assert inspect.iscoroutinefunction(two[name]), name
+        assert inspect.iscoroutinefunction(two[name]) != (name == "backend_name"), name
         assert not inspect.iscoroutinefunction(one[name]), name
         assert inspect.getdoc(one[name]) == inspect.getdoc(two[name]), name
 
