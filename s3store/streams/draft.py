@@ -10,7 +10,19 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..changes import Append, Change, Clear, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Touch, Update
+from ..changes import (
+    Append,
+    Change,
+    Clear,
+    Extend,
+    MarkActive,
+    RemoveLast,
+    Replace,
+    ReplaceLast,
+    SavedWith,
+    Touch,
+    Update,
+)
 from ..errors import CorruptObject, InvalidOption
 from ..model import Metadata
 from ..objects.base import NoSuchKey
@@ -80,6 +92,7 @@ class Draft:
         self._sizes = sizes
         self.segments: list[Segment] = [] if base is None else list(base.segments)
         self.metadata = Metadata() if base is None else base.metadata
+        self.siblings = {} if base is None else dict(base.siblings)
         self.tail_keys: set[bytes] = set() if base is None else set(base.tail_keys)
         self.outcome = Outcome()
         self.touched = False
@@ -102,26 +115,39 @@ class Draft:
     async def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, one after the other."""
         for change in changes:
-            match change:
-                case Append() | Extend():
-                    await self._extend(change.messages)
-                case Replace():
-                    await self._replace(change.messages)
-                case ReplaceLast():
-                    await self._replace_last(change)
-                case RemoveLast():
-                    self.outcome.removed += await self._take_last()
-                case Clear():
-                    self._clear()
-                case Update():
-                    self._update(change)
-                case MarkActive():
-                    self._mark_active()
-                case Touch():
-                    self.touched = True
-                case _:
-                    # Reached only by a caller without a type checker.
-                    raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
+            if not self._say(change):
+                await self._change_records(change)
+
+    def _say(self, change: Change) -> bool:
+        """Make a change that changes no record, and tell whether it is one."""
+        match change:
+            case Update():
+                self._update(change)
+            case MarkActive():
+                self._mark_active()
+            case SavedWith():
+                self._saved_with(change)
+            case Touch():
+                self.touched = True
+            case _:
+                return False
+        return True
+
+    async def _change_records(self, change: Change) -> None:
+        match change:
+            case Append() | Extend():
+                await self._extend(change.messages)
+            case Replace():
+                await self._replace(change)
+            case ReplaceLast():
+                await self._replace_last(change)
+            case RemoveLast():
+                self.outcome.removed += await self._take_last()
+            case Clear():
+                self._clear()
+            case _:
+                # Reached only by a caller without a type checker.
+                raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
 
     def finish(self) -> tuple[list[Chunk], bytes, int]:
         """Return the chunks to seal, in order, then the open tail and the number of its records."""
@@ -174,7 +200,8 @@ class Draft:
         self._new_keys = set()
         self._tail_texts = None
 
-    async def _replace(self, messages: EncodedMessages) -> None:
+    async def _replace(self, change: Replace) -> None:
+        messages = change.messages
         before = self.count
         same = await self._keep_unchanged(messages)
         self.outcome.cleared += before - same
@@ -183,7 +210,7 @@ class Draft:
         fresh = messages.since(same)
         self.tail_keys.update(map(digest, fresh.given_keys()))
         self._add(fresh)
-        self.touched = True
+        self.touched = self.touched or not change.only_if_changed or same < before
 
     async def _keep_unchanged(self, messages: EncodedMessages) -> int:
         """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
@@ -282,6 +309,11 @@ class Draft:
     def _mark_active(self) -> None:
         if self.touched or self._base is None:
             self._update(Update(active_at=parse_time(self._stamp.at)))
+
+    def _saved_with(self, change: SavedWith) -> None:
+        together = {**self.siblings, **change.siblings}
+        self.touched = self.touched or together != self.siblings
+        self.siblings = together
 
     def _add(self, messages: EncodedMessages) -> None:
         self._lines += encode_lines(self.count, self._stamp, messages)

@@ -32,6 +32,7 @@ from ..objects.base import (
     WriteRaced,
 )
 from .drivers import BlockingDriver, Driver
+from .upload_tests import UploadTests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -196,7 +197,7 @@ _ETAGS = (Condition.CURRENT, Condition.FORMER, Condition.FOREIGN)
 _BODIES = (b"body %d" % number for number in itertools.count())
 
 
-class ObjectStoreTests:
+class ObjectStoreTests(UploadTests):
     """Subclass it in a class whose name starts with `Test`, and give that a fixture `store`.
 
     `store` returns an empty store for each test, and closes it if that is needed. A store of asyncio sets

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from s3store import StoreUnavailable
+from s3store.objects.counting import CountingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,11 +17,11 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-class Faulty:
-    """Passes on what it is asked. `before` and `after` are told of each request, and may raise."""
+class Faulty(CountingStore):
+    """Passes on what it is asked. `before` and `after` are told of each read, write and listing, and may raise."""
 
     def __init__(self, inner: ObjectStore) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self.before: Callable[[str, str], None] = lambda verb, key: None
         self.after: Callable[[str, str], None] = lambda verb, key: None
 
@@ -28,24 +29,24 @@ class Faulty:
         self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
     ) -> StoredObject:
         self.before("get", key)
-        found = await self._inner.get(key, if_none_match=if_none_match, byte_range=byte_range)
+        found = await super().get(key, if_none_match=if_none_match, byte_range=byte_range)
         self.after("get", key)
         return found
 
     async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         self.before("put", key)
-        etag = await self._inner.put(key, body, if_match=if_match, if_absent=if_absent)
+        etag = await super().put(key, body, if_match=if_match, if_absent=if_absent)
         self.after("put", key)
         return etag
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         self.before("delete", key)
-        await self._inner.delete(key, if_match=if_match)
+        await super().delete(key, if_match=if_match)
         self.after("delete", key)
 
     async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
         self.before("list", prefix)
-        page = await self._inner.list_page(prefix, after=after, limit=limit)
+        page = await super().list_page(prefix, after=after, limit=limit)
         self.after("list", prefix)
         return page
 
