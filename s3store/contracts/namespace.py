@@ -13,7 +13,7 @@ from ..store import AsyncSessionStore
 from ..streams.terms import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from ..archive import Archive
     from ..changes import Change
@@ -73,33 +73,37 @@ class Namespace:
         return await self.session(key).commit(changes, must_exist=must_exist)
 
     async def settle(self, key: str, *changes: Change) -> None:
-        """Make changes in one commit, and find out what became of it where no answer came; made anew if it is lost.
-
-        Raises `OutcomeUnknown` only where the store does not tell that either.
-        """
-        for _ in range(_ROUNDS):
-            try:
-                await self.commit(key, *changes)
-            except OutcomeUnknown as unknown:
-                if await self._has_landed(key, unknown):
-                    return
-            else:
-                return
-        raise StoreUnavailable(
-            f"session {self.id_of(key)!r}: the store gave no answer {_ROUNDS} times; nothing was written",
-            may_have_landed=False,
-        )
+        """Make changes in one commit. As `settled`."""
+        session = self.session(key)
+        await settled(lambda: session.commit(changes), session.resolve)
 
     async def delete(self, key: str, *, version: int | None = None) -> bool:
         """Delete a session, whatever its version or only at the one given (else `Conflict`); tell if there was one."""
         await self.archive.ready_to_write()
         return await self.archive.streams.delete(self.id_of(key), Terms(expected_version=version))
 
-    async def _has_landed(self, key: str, unknown: OutcomeUnknown) -> bool:
+
+async def settled(write: Callable[[], Awaitable[object]], resolve: Callable[[str], Awaitable[bool]]) -> None:
+    """Write, and find out what became of it where no answer came; write again what has surely not landed.
+
+    Raises `OutcomeUnknown` only where the store does not tell that either.
+    """
+    for _ in range(_ROUNDS):
         try:
-            return await self.session(key).resolve(unknown.commit_id)
-        except (StoreUnavailable, OutcomeUnknown):
-            raise unknown from None
+            await write()
+        except OutcomeUnknown as unknown:
+            if await _has_landed(unknown, resolve):
+                return
+        else:
+            return
+    raise StoreUnavailable(f"the store gave no answer {_ROUNDS} times; nothing was written", may_have_landed=False)
+
+
+async def _has_landed(unknown: OutcomeUnknown, resolve: Callable[[str], Awaitable[bool]]) -> bool:
+    try:
+        return await resolve(unknown.commit_id)
+    except (StoreUnavailable, OutcomeUnknown):
+        raise unknown from None
 
 
 @contextmanager

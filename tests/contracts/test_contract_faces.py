@@ -23,7 +23,10 @@ CONTRACTS = [
     (agent_assembly.AgentAssemblyStore, agent_assembly.AsyncAgentAssemblyStore, agent_assembly.SessionStore),
     (zeroclaw.ZeroclawBackend, zeroclaw.AsyncZeroclawBackend, zeroclaw.SessionBackend),
 ]
-OURS: dict[type, set[str]] = {a3s.SessionStore: {"version", "save_if"}, zeroclaw.SessionBackend: {"flush"}}
+OURS: dict[type, set[str]] = {
+    a3s.SessionStore: {"version", "save_if", "save_snapshot", "load_snapshot"},
+    zeroclaw.SessionBackend: {"flush"},
+}
 """What an implementation offers beyond its contract."""
 OF_THE_SEARCH = {"search"}
 """What another package is to bring."""

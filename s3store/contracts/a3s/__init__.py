@@ -36,6 +36,7 @@ from .session import (
     TaskStatus,
     TokenUsage,
 )
+from .snapshot import SessionSnapshot
 from .store import AsyncA3sStore
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "RunStatus",
     "SessionConfig",
     "SessionData",
+    "SessionSnapshot",
     "SessionState",
     "SessionStore",
     "StorageType",

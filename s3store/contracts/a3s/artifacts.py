@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...errors import InvalidRecord
 from ...jsontext import JsonValue
+from ...siblings.model import Artifact, NewArtifact
 from ..wire import Wire
 
 MAX_ARTIFACTS = 256
@@ -23,6 +24,21 @@ class ToolArtifact(Wire):
     content: str
     original_bytes: int
     shown_bytes: int
+
+    @classmethod
+    def from_archive(cls, found: Artifact) -> "ToolArtifact":
+        """Return what `to_archive` made an artifact of. Raises `InvalidRecord` for another."""
+        try:
+            content = found.text
+        except UnicodeDecodeError:
+            raise InvalidRecord("ToolArtifact.content: text is wanted") from None
+        said = {"artifact_uri": found.name, "tool_name": found.info.tool, "content": content}
+        return cls.from_json({**found.info.attributes, **said})
+
+    def to_archive(self) -> NewArtifact:
+        """Return it as the archive keeps artifacts: under its URI, with the rest said of it."""
+        attributes = {name: getattr(self, name) for name in ("artifact_id", "original_bytes", "shown_bytes")}
+        return NewArtifact(self.artifact_uri, self.content, tool=self.tool_name, attributes=attributes)
 
 
 class ArtifactStore:

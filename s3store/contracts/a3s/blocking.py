@@ -11,8 +11,12 @@ from .store import A3sCore
 
 if TYPE_CHECKING:
     import builtins
+    from collections.abc import Sequence
 
+    from .artifacts import ArtifactStore
+    from .records import RunRecord, TraceEvent, VerificationReport
     from .session import SessionData
+    from .snapshot import SessionSnapshot
 
 
 class A3sStore:
@@ -44,6 +48,38 @@ class A3sStore:
         """See `SessionStore.exists`."""
         return run(self._core.exists(session_id))
 
+    def save_artifacts(self, session_id: str, artifacts: ArtifactStore) -> None:
+        """See `SessionStore.save_artifacts`."""
+        run(self._core.save_artifacts(session_id, artifacts))
+
+    def load_artifacts(self, session_id: str) -> ArtifactStore | None:
+        """See `SessionStore.load_artifacts`."""
+        return run(self._core.load_artifacts(session_id))
+
+    def save_trace_events(self, session_id: str, events: Sequence[TraceEvent]) -> None:
+        """See `SessionStore.save_trace_events`."""
+        run(self._core.save_trace_events(session_id, events))
+
+    def load_trace_events(self, session_id: str) -> builtins.list[TraceEvent] | None:
+        """See `SessionStore.load_trace_events`."""
+        return run(self._core.load_trace_events(session_id))
+
+    def save_run_records(self, session_id: str, records: Sequence[RunRecord]) -> None:
+        """See `SessionStore.save_run_records`."""
+        run(self._core.save_run_records(session_id, records))
+
+    def load_run_records(self, session_id: str) -> builtins.list[RunRecord] | None:
+        """See `SessionStore.load_run_records`."""
+        return run(self._core.load_run_records(session_id))
+
+    def save_verification_reports(self, session_id: str, reports: Sequence[VerificationReport]) -> None:
+        """See `SessionStore.save_verification_reports`."""
+        run(self._core.save_verification_reports(session_id, reports))
+
+    def load_verification_reports(self, session_id: str) -> builtins.list[VerificationReport] | None:
+        """See `SessionStore.load_verification_reports`."""
+        return run(self._core.load_verification_reports(session_id))
+
     def health_check(self) -> None:
         """See `SessionStore.health_check`."""
         run(self._core.health_check())
@@ -62,3 +98,18 @@ class A3sStore:
         Raises as `save`.
         """
         return run(self._core.save_if(session, version))
+
+    def save_snapshot(self, snapshot: SessionSnapshot) -> None:
+        """Store a document and all its siblings side by side, so that `load_snapshot` sees if they are a mixture.
+
+        Siblings that have not changed are not sent again. They are not stored in one step: after an error some may be.
+        Raises as `save`.
+        """
+        run(self._core.save_snapshot(snapshot))
+
+    def load_snapshot(self, session_id: str) -> SessionSnapshot | None:
+        """Return a document with all its siblings, those never saved as empty; None if the id is unknown.
+
+        `together` says whether they belong together. Raises as `load`.
+        """
+        return run(self._core.load_snapshot(session_id))

@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from ...jsontext import EncodedMessages, JsonValue
 
 MAX_DOCUMENT_BYTES = 256 * 1024 * 1024
-"""The largest document, in bytes of JSON."""
+"""The largest document, and the most that is kept beside one in each list, in bytes of JSON."""
 _MESSAGES = "messages"
 _SESSION = "session"
+
+
+def storing(session: SessionData) -> Replace:
+    """Return the change that stores a document. Raises `InvalidRecord`, or `TooLarge` over `MAX_DOCUMENT_BYTES`."""
+    change = Replace(as_transcript(session))
+    check_size(session.id, change.messages)
+    return change
 
 
 def as_transcript(session: SessionData) -> list[JsonValue]:
@@ -29,13 +36,6 @@ def as_transcript(session: SessionData) -> list[JsonValue]:
     document = session.to_json()
     messages: list[JsonValue] = document.pop(_MESSAGES)
     return [*messages, {_SESSION: document}]
-
-
-def storing(session: SessionData) -> Replace:
-    """Return the change that stores a document. Raises `InvalidRecord`, or `TooLarge` over `MAX_DOCUMENT_BYTES`."""
-    change = Replace(as_transcript(session))
-    check_size(session.id, change.messages)
-    return change
 
 
 def from_transcript(session_id: str, records: Sequence[JsonValue]) -> SessionData:
@@ -50,7 +50,7 @@ def from_transcript(session_id: str, records: Sequence[JsonValue]) -> SessionDat
 
 
 def check_size(session_id: str, encoded: EncodedMessages) -> None:
-    """Raise `TooLarge` for a document over `MAX_DOCUMENT_BYTES`."""
+    """Raise `TooLarge` for a document, or a list of what is kept beside one, over `MAX_DOCUMENT_BYTES`."""
     size = sum(map(len, encoded.texts))
     if size > MAX_DOCUMENT_BYTES:
         raise TooLarge(f"session {session_id!r}: {size} bytes of JSON are over the limit of {MAX_DOCUMENT_BYTES}")
