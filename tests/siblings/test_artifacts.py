@@ -29,6 +29,7 @@ from s3store.siblings.artifact_plan import INLINE
 from s3store.streams.change import FixedPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.archives import Place
@@ -89,7 +90,7 @@ def test_every_kind_of_source_is_taken(artifacts: Artifacts, tmp_path: Path) -> 
     path.write_bytes(b"<p>")
     middle = io.BytesIO(b"skipped<p>")
     middle.seek(7)
-    sources = {"text": "<p>", "bytes": b"<p>", "view": bytearray(b"<p>"), "path": path, "file": middle}
+    sources: dict[str, Any] = {"text": "<p>", "bytes": b"<p>", "view": bytearray(b"<p>"), "path": path, "file": middle}
     for name, source in sources.items():
         artifacts.put(name, source)
     artifacts.put("iterator", iter([b"<", b"", b"p>"]))
@@ -314,9 +315,15 @@ def test_a_damaged_or_missing_body_is_said_to_be(place: Place, artifacts: Artifa
             artifacts.get_to("n", tmp_path / "file")
         assert list(tmp_path.glob("file*")) == []
     place.remove(key)
-    for call in (artifacts.get, artifacts.read, lambda name: list(artifacts.stream(name)), lambda _: artifacts.load()):
+    reads: list[Callable[[str], Any]] = [
+        artifacts.get,
+        artifacts.read,
+        lambda name: list(artifacts.stream(name)),
+        lambda _: artifacts.load(),
+    ]
+    for read in reads:
         with pytest.raises(CorruptObject, match="missing"):
-            call("n")
+            read("n")
 
 
 @pytest.mark.parametrize(
