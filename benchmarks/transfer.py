@@ -25,7 +25,7 @@ from .common import KIB, MIB, Table, arguments, elsewhere, peak_memory, report, 
 from .places import BUCKET, moto_with_bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from s3store.objects import ObjectStore, Part
 
@@ -67,7 +67,7 @@ def main() -> None:
     report("transfer", [table], as_json=options.json)
 
 
-def _measure(table: Table, jobs: dict[str, Callable[[], None]], size: int, rounds: int) -> None:
+def _measure(table: Table, jobs: Mapping[str, Callable[[], None]], size: int, rounds: int) -> None:
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     peaks: dict[str, int] = dict.fromkeys(jobs, 0)
     for _ in range(rounds):
