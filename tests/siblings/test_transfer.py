@@ -13,7 +13,7 @@ from s3store import Artifacts, Conflict, CorruptObject, InvalidOption, SessionSt
 from s3store.keys import StreamKeys
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
-from s3store.siblings.upload import PART, part_size
+from s3store.siblings.upload import PART, is_part, part_size
 from tests.archives import QUICK
 
 if TYPE_CHECKING:
@@ -154,6 +154,35 @@ def test_an_interrupted_upload_goes_on(watched: Watched, artifacts: Artifacts, f
     assert told[-1] == len(LARGE)
     assert artifacts.get("n").data == LARGE
     assert watched.uploads() == []
+
+
+def test_an_interrupted_upload_goes_on_in_every_store(place: Place, file: Path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(_done: int, _total: int | None) -> None:
+        raise Interrupted
+
+    artifacts = place.open().artifacts("a")
+    with pytest.raises(Interrupted):
+        artifacts.put("n", file, progress=interrupt)
+    [started] = run(place.objects.list_uploads(KEYS.segments))
+    arrived = {part.number: part for part in run(place.objects.parts(started.upload))}
+    info = place.open().artifacts("a").put("n", file)
+    assert arrived
+    assert KEYS.body(str(info.body)) == started.upload.key
+    assert run(place.objects.list_uploads(KEYS.segments)) == []
+    assert place.open().artifacts("a").get("n").data == LARGE
+
+
+def test_the_parts_of_every_store_are_known_again(place: Place) -> None:
+    """What has arrived is told by its ETag, which each store makes in its own way."""
+    upload = run(place.objects.begin_upload(KEYS.body("01kah0000000000000000000aa"), part_size=PART))
+    part = run(place.objects.put_part(upload, 1, LARGE[:PART]))
+    assert is_part(part, LARGE[:PART])
+    assert not is_part(part, LARGE[1 : PART + 1])
+    assert not is_part(part, LARGE[: PART - 1])
+    run(place.objects.abort_upload(upload))
 
 
 def test_a_part_that_is_not_the_same_is_sent_again(watched: Watched, artifacts: Artifacts, file: Path) -> None:
