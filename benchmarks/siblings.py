@@ -85,10 +85,6 @@ def _after_turn(moto: MotoProcess, turns: int) -> Table:
 
 
 def _five_puts(turn: int, pack: Callable[[bytes], bytes]) -> None:
-    import boto3
-
-    global _client
-    _client = _client or boto3.client("s3")
     pieces = _pieces()
     pieces["artifacts"] = [{"name": each.name, "content": each.data} for each in pieces["artifacts"]]
     for name, piece in {"transcript": _messages(turn), **pieces}.items():
@@ -135,11 +131,7 @@ def _pieces() -> dict[str, Any]:
 
 
 def _text(chance: random.Random, length: int) -> str:
-    words = [
-        hashlib.md5(b"%d" % chance.randrange(3000)).hexdigest()[: chance.randrange(2, 10)]
-        for _ in range(length // 6 + 1)
-    ]
-    return " ".join(words)[:length]
+    return " ".join(chance.choices(_WORDS, k=length // 5 + 1))[:length]
 
 
 def _event(chance: random.Random, number: int) -> dict[str, JsonValue]:
@@ -156,9 +148,7 @@ def _event(chance: random.Random, number: int) -> dict[str, JsonValue]:
 
 def _trace(events: int, batch: int) -> Table:
     chance = random.Random(3)
-    table = Table(
-        f"{events:,} events, {batch} at a time", ("events", "MiB sent so far", "bytes sent an event", "seconds")
-    )
+    table = Table(f"{events:,} events, {batch} at a time", ("events", "MiB sent", "bytes sent an event", "seconds"))
     with tempfile.TemporaryDirectory() as folder:
         # Nothing is synced: the disk of this machine is not what is measured.
         counting = CountingStore(DirectoryStore(folder, durable=False))
