@@ -36,6 +36,8 @@ def main() -> None:
         source, target = Path(folder, "source"), Path(folder, "target")
         fill(source, options.size)
         directory = str(Path(folder, "archive"))
+        # The check of the store belongs to no transfer.
+        _open(f"s3://{BUCKET}/archive", moto.url).append("any", "message")
         jobs = {
             "directory up": partial(_up, f"file://{directory}", None, source),
             "directory up, copy and fsync": partial(copy_up, directory, source, PART),

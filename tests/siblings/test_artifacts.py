@@ -6,6 +6,7 @@ import hashlib
 import io
 import random
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -27,12 +28,14 @@ from s3store.keys import StreamKeys
 from s3store.runtime import run
 from s3store.siblings.artifact_plan import INLINE
 from s3store.streams.change import FixedPlan
+from tests.archives import prepare, s3_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from tests.archives import Place
+    from tests.servers import MotoServer
 
 pytest_plugins = ["tests.archive_fixtures"]
 
@@ -342,6 +345,30 @@ def test_a_record_that_is_none_is_refused(memory: Place, record: Any) -> None:
     for call in (memory.open().artifacts("a").list, lambda: memory.open().artifacts("a").put("m", b"")):
         with pytest.raises(CorruptObject, match=r"artifacts\.jsonl\.zst"):
             call()
+
+
+def test_a_long_log_is_sealed_and_read_again(small_parts: None, place: Place) -> None:
+    artifacts = place.open().artifacts("a")
+    for number in range(9):
+        artifacts.put(f"n{number}", random.Random(number).randbytes(300))
+    artifacts.put("n0", "moved")
+    assert [key for key in place.listed(KEYS.segments) if key.endswith(".jsonl.zst")]
+    assert names(place.open().artifacts("a")) == [*(f"n{number}" for number in range(1, 9)), "n0"]
+    artifacts.save([new("n3"), new("only")])
+    assert names(place.open().artifacts("a")) == ["n3", "only"]
+
+
+@pytest.mark.s3
+def test_a_url_reads_an_artifact_without_credentials(moto: MotoServer, bucket_name: Callable[[], str]) -> None:
+    bucket = moto.make_bucket(bucket_name())
+    with SessionStore(f"s3://{bucket}/agents", s3=s3_options(moto.url)) as store:
+        prepare(store._archive.store)
+        artifacts = store.artifacts("a")
+        artifacts.put("page", "<p>", media_type="text/html", inline=False)
+        with urlopen(artifacts.url("page", seconds=60, filename="p.html")) as answer:
+            assert answer.read() == b"<p>"
+            assert answer.headers["content-type"] == "text/html"
+            assert "p.html" in answer.headers["content-disposition"]
 
 
 def test_urls_are_for_s3_and_for_what_has_an_object(memory: Place) -> None:
