@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from .model import Record
+    from .streams.consumption import Consumption
 
 
 class Append:
@@ -135,8 +136,17 @@ class SavedWith:
         self.siblings = dict(siblings)
 
 
+class Consume:
+    """Say how far the stream has been worked off, and who is at it; the inbox makes it."""
+
+    __slots__ = ("consumption",)
+
+    def __init__(self, consumption: Consumption) -> None:
+        self.consumption = consumption
+
+
 Change: TypeAlias = (
-    Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | MarkActive | Touch | SavedWith
+    Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | MarkActive | Touch | SavedWith | Consume
 )
 """Any of the changes of this module."""
 

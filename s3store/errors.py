@@ -8,6 +8,7 @@
     ├── Decide                  the archive is not in the state the caller took it to be in
     │   ├── ArtifactNotFound
     │   ├── Conflict
+    │   │   └── LeaseLost
     │   ├── OutcomeUnknown
     │   ├── SessionDeleted
     │   ├── SessionExists
@@ -65,6 +66,10 @@ class Conflict(Decide):
 
     Nothing of the call was written, and nothing of it can still be written.
     """
+
+
+class LeaseLost(Conflict):
+    """A message from an inbox is not held any more: its lease ran out, and somebody else has taken it since."""
 
 
 class OutcomeUnknown(Decide):

@@ -33,7 +33,11 @@ RUNS = "runs"
 VERIFICATION = "verification"
 ARTIFACTS = "artifacts"
 SIBLINGS = (ARTIFACTS, TRACES, RUNS, VERIFICATION)
-"""The names of the streams that may stand beside a transcript."""
+"""The names of the streams that are saved and loaded with a transcript."""
+INBOX = "inbox"
+"""The name of the stream of messages that were sent to a session."""
+MAIL = "mail/"
+"""The prefix of the bells: each says that something may wait in a session's inbox."""
 
 _LONGEST_ENCODED_ID = 200
 _SUFFIX = ".jsonl.zst"
@@ -133,6 +137,21 @@ def head_of_part(part: str) -> str:
 def transcript_head(session_id: str) -> str:
     """Return the key of the head of a session's transcript."""
     return head_of_part(session_part(session_id))
+
+
+def bell_key(session_id: str, ulid: str) -> str:
+    """Return the key of a bell of a session."""
+    return f"{MAIL}{session_part(session_id)}/{ulid}"
+
+
+def part_of_bell(key: str) -> str:
+    """Return the `session_part` of the session that a bell was rung for."""
+    return key[len(MAIL) :].rpartition("/")[0]
+
+
+def id_of_part(part: str) -> str | None:
+    """Return the id of the session that `session_part` named so; None where only what is stored can tell."""
+    return decode_id(part.partition("/")[2])
 
 
 def spreads() -> list[str]:

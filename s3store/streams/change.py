@@ -144,6 +144,7 @@ class StreamChange:
             created_at=now if live is None else live.created_at,
             metadata=draft.metadata,
             siblings=draft.siblings,
+            consumption=draft.consumption,
             extra={} if live is None else live.extra,
             **next_version(head, self.commit_id, now),
         )

@@ -14,6 +14,7 @@ from ..changes import (
     Append,
     Change,
     Clear,
+    Consume,
     Extend,
     MarkActive,
     RemoveLast,
@@ -27,6 +28,7 @@ from ..errors import CorruptObject, InvalidOption
 from ..model import Metadata
 from ..objects.base import NoSuchKey
 from ..times import format_time, parse_time
+from .consumption import UNTOUCHED
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
 from .records import Stamp, decode_records, encode_lines, keys_of, same_at_start, split_lines
@@ -50,6 +52,10 @@ class Sizes:
     """A tail that takes this many bytes compressed is sealed by the next commit that adds to it."""
     chunk: int = 8 * 1024 * 1024
     """The most JSON that one object holds, unless a single record is larger: what a reader holds at a time."""
+
+    def at_most(self, seal: int) -> Sizes:
+        """Return sizes by which a tail is sealed at `seal` bytes at the latest."""
+        return replace(self, seal=min(self.seal, seal))
 
 
 class SegmentReader(Protocol):
@@ -93,6 +99,7 @@ class Draft:
         self.segments: list[Segment] = [] if base is None else list(base.segments)
         self.metadata = Metadata() if base is None else base.metadata
         self.siblings = {} if base is None else dict(base.siblings)
+        self.consumption = UNTOUCHED if base is None else base.consumption
         self.tail_keys: set[bytes] = set() if base is None else set(base.tail_keys)
         self.outcome = Outcome()
         self.touched = False
@@ -127,6 +134,8 @@ class Draft:
                 self._mark_active()
             case SavedWith():
                 self._saved_with(change)
+            case Consume():
+                self._consume(change)
             case Touch():
                 self.touched = True
             case _:
@@ -314,6 +323,10 @@ class Draft:
         together = {**self.siblings, **change.siblings}
         self.touched = self.touched or together != self.siblings
         self.siblings = together
+
+    def _consume(self, change: Consume) -> None:
+        self.touched = self.touched or change.consumption != self.consumption
+        self.consumption = change.consumption
 
     def _add(self, messages: EncodedMessages) -> None:
         self._lines += encode_lines(self.count, self._stamp, messages)

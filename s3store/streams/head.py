@@ -10,6 +10,7 @@ from ..jsontext import check_json
 from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Metadata, SessionInfo
 from ..times import format_time, parse_time
+from .consumption import UNTOUCHED, Consumption
 from .frames import Unpacked, _split, pack, unpack
 from .idempotency import read_digests, write_digests
 from .segments import Segment, whole_number
@@ -28,7 +29,7 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "taken",
 })  # fmt: skip
 
 
@@ -58,6 +59,8 @@ class Head:
     """When the session was deleted: then this is a tombstone, with no records and no metadata."""
     siblings: Mapping[str, str] = field(default_factory=dict)
     """The commit that each sibling was at, by the sibling's name, when all were last saved together."""
+    consumption: Consumption = UNTOUCHED
+    """How far the records have been worked off: for an inbox."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Header fields of a later version, kept as they are."""
     size: int = 0
@@ -113,6 +116,8 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
         header["tail_keys"] = write_digests(head.tail_keys)
     if head.siblings:
         header["siblings"] = dict(head.siblings)
+    if head.consumption != UNTOUCHED:
+        header["taken"] = head.consumption.to_json()
     if head.deleted_at is not None:
         header["deleted"] = {"at": format_time(head.deleted_at)}
     return pack({**head.extra, **header}, head.tail_frame)
@@ -184,6 +189,7 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
         siblings={_text(name): _text(commit) for name, commit in header.get("siblings", {}).items()},
+        consumption=Consumption.from_json(header.get("taken", {})),
         extra=extra,
         size=size,
     )
@@ -202,7 +208,7 @@ def _check_counts(key: str, head: Head) -> None:
         if segment.first != expected or segment.count <= 0:
             raise CorruptObject(f"{key}: its segments leave a gap or overlap")
         expected += segment.count
-    if head.tail_count < 0:
+    if head.tail_count < 0 or head.consumption.done > head.count:
         raise CorruptObject(_WRONG_NUMBER % key)
 
 

@@ -27,14 +27,14 @@ from ..errors import (
     SessionNotFound,
     StoreUnavailable,
 )
-from ..keys import TRANSCRIPT, StreamKeys, session_prefix
+from ..keys import INBOX, TRANSCRIPT, StreamKeys, session_prefix
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey, NotModified, all_keys
 from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
-from .records import decode_lines, keys_of, split_lines
+from .records import decode_lines, decode_records, keys_of, split_lines
 from .segments import unpack_segment
 from .terms import Terms, living
 
@@ -49,9 +49,13 @@ if TYPE_CHECKING:
     from .draft import Sizes
     from .segments import Segment
 
+INBOX_SEAL = 16 * 1024
+"""When the tail of an inbox is sealed, in bytes: each message is written with three heads, and rides in few of them."""
+
 _READ_AHEAD = 4
 _RESTARTS = 8
 _REMEMBERED_SEGMENTS = 1024
+_KEPT_SEGMENTS = 16
 _ABSENT: Known[Head] = Known(None, None)
 
 
@@ -88,6 +92,7 @@ class Streams:
         self._guesses = GuessedHeads(guess_bytes)
         self._turns = Turns(runtime.lock)
         self._segment_keys: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._last_lines: OrderedDict[str, bytes] = OrderedDict()
 
     async def commit(
         self, session_id: str, changes: Sequence[Change], terms: Terms, *, stream: str = TRANSCRIPT
@@ -101,7 +106,8 @@ class Streams:
     ) -> StreamChange:
         """Return a change for `land`. Nothing is sent."""
         place = self._place(session_id, stream)
-        return StreamChange(place, _Segments(self, place.keys), plan, terms, self._sizes, commit_id)
+        sizes = self._sizes if stream != INBOX else self._sizes.at_most(INBOX_SEAL)
+        return StreamChange(place, _Segments(self, place.keys), plan, terms, sizes, commit_id)
 
     async def foresee(self, change: StreamChange) -> str:
         """Upload what the plan of a change uploads, and return the commit that its stream will be at.
@@ -114,7 +120,9 @@ class Streams:
         try:
             known = guess or await self.read_head(change.place.keys)
             return change.commit_id if known.state is None or await change.alters(known) else known.state.commits[-1]
-        except (Decide, FixTheCall, NoSuchKey):
+        except NoSuchKey:
+            return change.commit_id  # Replaced while it was read: landing sorts that out.
+        except (Decide, FixTheCall):
             if guess is None:
                 await change.clean_up(None)
                 raise
@@ -257,10 +265,30 @@ class Streams:
                 yield [Record.from_fields(line) for line in part]
         yield [Record.from_fields(line) for line in _tail_from(keys, head, start)]
 
+    async def record(self, keys: StreamKeys, head: Head, seq: int) -> Record:
+        """Read one record of a head that was read. Raises `NoSuchKey` if the segment that it stands in is gone."""
+        if seq >= head.sealed:
+            line = split_lines(head.tail)[seq - head.sealed]
+            return decode_records(keys.head, seq, 1, line + b"\n")[0]
+        segment = next(segment for segment in _segments_from(head, seq))
+        line = split_lines(await self._kept_lines(keys, segment))[seq - segment.first]
+        return decode_records(keys.segment(segment.name), seq, 1, line + b"\n")[0]
+
     async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
         """Return the lines of a segment. Raises `NoSuchKey` if it is gone."""
         stored = await self._store.get(keys.segment(segment.name))
         return unpack_segment(keys, segment, stored.body)
+
+    async def _kept_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
+        """Return the lines of a segment that is read record by record: the last ones read so are kept."""
+        name = keys.segment(segment.name)
+        lines = self._last_lines.get(name)
+        if lines is None:
+            lines = await self.segment_lines(keys, segment)
+            self._last_lines[name] = lines
+            if len(self._last_lines) > _KEPT_SEGMENTS:
+                self._last_lines.popitem(last=False)
+        return lines
 
     async def segment_keys(self, keys: StreamKeys, segment: Segment) -> frozenset[str]:
         """Return the idempotency keys in a segment; it never changes, so they are remembered."""
