@@ -18,6 +18,7 @@ from .errors import (
     InvalidOption,
     InvalidRecord,
     InvalidSessionId,
+    LeaseLost,
     OutcomeUnknown,
     RetryLater,
     S3StoreError,
@@ -34,6 +35,9 @@ from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPag
 from .objects.s3_options import S3Options
 from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
 from .siblings.blocking import Artifacts, Events, Traces
+from .siblings.inbox.asynchronous import AsyncInbox, AsyncInboxMessage
+from .siblings.inbox.blocking import Inbox, InboxMessage
+from .siblings.inbox.model import InboxStatus
 from .siblings.model import Artifact, ArtifactInfo, ArtifactLimits, Bundle, NewArtifact
 from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore
 from .streams.commit import CommitPolicy
@@ -49,6 +53,8 @@ __all__ = [
     "Artifacts",
     "AsyncArtifacts",
     "AsyncEvents",
+    "AsyncInbox",
+    "AsyncInboxMessage",
     "AsyncSession",
     "AsyncSessionIndex",
     "AsyncSessionStore",
@@ -67,10 +73,14 @@ __all__ = [
     "Extend",
     "Filters",
     "FixTheCall",
+    "Inbox",
+    "InboxMessage",
+    "InboxStatus",
     "IndexPolicy",
     "InvalidOption",
     "InvalidRecord",
     "InvalidSessionId",
+    "LeaseLost",
     "MarkActive",
     "Metadata",
     "NewArtifact",

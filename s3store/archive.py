@@ -12,6 +12,7 @@ from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
+from .siblings.inbox.bells import Bells
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
 from .streams.stream import Streams
@@ -60,6 +61,7 @@ class Archive:
         self.runtime = runtime
         self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy(), index_sizes)
         listener = None if index is None else self.index.publisher
+        self.bells = Bells(opened.store, runtime)
         self.streams = Streams(opened.store, runtime, policy, sizes, listener)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None

@@ -16,6 +16,7 @@ from .runtime import BlockingRuntime, iterate, iterate_parts, run
 from .session import SessionCore
 from .siblings.blocking import Artifacts, Events, Traces
 from .siblings.bundle import Pieces
+from .siblings.inbox.blocking import Inbox
 from .siblings.model import ArtifactLimits
 from .streams.commit import CommitPolicy
 
@@ -230,6 +231,10 @@ class SessionStore:
     def verification(self, session_id: str) -> Events:
         """Return the verification reports of a session. Nothing is sent."""
         return Events(self._one(session_id).events(VERIFICATION))
+
+    def inbox(self, session_id: str) -> Inbox:
+        """Return the inbox of a session: messages sent to it, for whoever runs it. Nothing is sent."""
+        return Inbox(self._one(session_id).inbox())
 
     def save_all(
         self,
@@ -491,6 +496,10 @@ class Session:
     def verification(self) -> Events:
         """See `SessionStore.verification`."""
         return Events(self._core.events(VERIFICATION))
+
+    def inbox(self) -> Inbox:
+        """See `SessionStore.inbox`."""
+        return Inbox(self._core.inbox())
 
     def save_all(
         self,

@@ -11,6 +11,7 @@ from .model import Transcript
 from .siblings.artifacts import ArtifactsCore
 from .siblings.bundle import BundleCore
 from .siblings.events import EventsCore
+from .siblings.inbox.core import InboxCore
 from .streams.terms import Terms
 
 if TYPE_CHECKING:
@@ -130,6 +131,10 @@ class SessionCore:
     def artifacts(self, limits: ArtifactLimits) -> ArtifactsCore:
         """Return the artifacts of the session. Nothing is sent."""
         return ArtifactsCore(self._archive, self, ARTIFACTS, limits)
+
+    def inbox(self) -> InboxCore:
+        """Return the inbox of the session. Nothing is sent."""
+        return InboxCore(self._archive, self)
 
     async def save_all(self, pieces: Pieces, metadata: dict[str, Any]) -> SessionInfo | None:
         """See `SessionStore.save_all`."""

@@ -16,6 +16,7 @@ from .runtime import AsyncioRuntime, each_of
 from .session import SessionCore
 from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
 from .siblings.bundle import Pieces
+from .siblings.inbox.asynchronous import AsyncInbox
 from .siblings.model import ArtifactLimits
 from .streams.commit import CommitPolicy
 
@@ -232,6 +233,10 @@ class AsyncSessionStore:
     def verification(self, session_id: str) -> AsyncEvents:
         """Return the verification reports of a session. Nothing is sent."""
         return AsyncEvents(self._one(session_id).events(VERIFICATION))
+
+    def inbox(self, session_id: str) -> AsyncInbox:
+        """Return the inbox of a session: messages sent to it, for whoever runs it. Nothing is sent."""
+        return AsyncInbox(self._one(session_id).inbox())
 
     async def save_all(
         self,
@@ -496,6 +501,10 @@ class AsyncSession:
     def verification(self) -> AsyncEvents:
         """See `AsyncSessionStore.verification`."""
         return AsyncEvents(self._core.events(VERIFICATION))
+
+    def inbox(self) -> AsyncInbox:
+        """See `AsyncSessionStore.inbox`."""
+        return AsyncInbox(self._core.inbox())
 
     async def save_all(
         self,

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 from s3store import (
     AsyncArtifacts,
     AsyncEvents,
+    AsyncInbox,
+    AsyncInboxMessage,
     AsyncSession,
     AsyncSessionIndex,
     AsyncSessionStore,
@@ -38,7 +40,7 @@ QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 """Gives up soon, and hardly pauses."""
 
 
-FACES = (AsyncSession, AsyncSessionIndex, AsyncEvents, AsyncArtifacts)
+FACES = (AsyncSession, AsyncSessionIndex, AsyncEvents, AsyncArtifacts, AsyncInbox, AsyncInboxMessage)
 """What an asyncio face hands out that is one itself."""
 
 
@@ -59,7 +61,7 @@ class InStep:
 
     def _finish(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
-            return self.runner.run(result)
+            return self._finish(self.runner.run(result))
         if isinstance(result, AsyncIterator):
             return self._each(result)
         if isinstance(result, FACES):
@@ -73,7 +75,7 @@ class InStep:
             return await anext(items, done)
 
         while (item := self.runner.run(step())) is not done:
-            yield item
+            yield self._finish(item)
 
 
 def in_step(store: AsyncSessionStore, runner: asyncio.Runner) -> SessionStore:

@@ -16,11 +16,15 @@ from s3store import (
     Artifacts,
     AsyncArtifacts,
     AsyncEvents,
+    AsyncInbox,
+    AsyncInboxMessage,
     AsyncSession,
     AsyncSessionIndex,
     AsyncSessionStore,
     AsyncTraces,
     Events,
+    Inbox,
+    InboxMessage,
     Session,
     SessionIndex,
     SessionStore,
@@ -37,8 +41,10 @@ PAIRS: list[tuple[type, type]] = [
     (Events, AsyncEvents),
     (Traces, AsyncTraces),
     (Artifacts, AsyncArtifacts),
+    (Inbox, AsyncInbox),
+    (InboxMessage, AsyncInboxMessage),
 ]
-HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification"}
+HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification", "inbox"}
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {"close", "session", "scan", "check", "index", "list", "page", "count", "running", "stuck"}
 
@@ -59,7 +65,7 @@ def signature(method: Any) -> inspect.Signature:
 
 def spelled(text: object) -> str:
     """A type as it is written, in the words of the blocking face."""
-    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces)", "", str(text))
+    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox)", "", str(text))
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)

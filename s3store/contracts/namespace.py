@@ -30,11 +30,14 @@ def archive_of(store: SessionStore | AsyncSessionStore, face: type) -> Archive:
 
 
 class Namespace:
-    """The sessions of one contract. A *key* is a session's id in the words of the contract: any text at all."""
+    """The sessions of one contract. A *key* is a session's id in the words of the contract: any text at all.
 
-    def __init__(self, archive: Archive, name: str) -> None:
+    Without a `name` they are all sessions of the archive, by their ids.
+    """
+
+    def __init__(self, archive: Archive, name: str | None) -> None:
         self.archive = archive
-        self._prefix = name + "/"
+        self._prefix = "" if name is None else name + "/"
 
     def session(self, key: str) -> SessionCore:
         """Return a session, as it is in the archive. Raises `InvalidSessionId`."""
@@ -44,6 +47,10 @@ class Namespace:
         """Return the id that a session has in the archive. Raises `InvalidSessionId` if the key is no text."""
         encode_id(key)
         return self._prefix + key
+
+    def holds(self, session_id: str) -> bool:
+        """Tell whether the session whose id in the archive is given is one of this contract."""
+        return session_id.startswith(self._prefix)
 
     def key_of(self, session_id: str) -> str:
         """Return the key of a session of this contract, whose id in the archive is given."""

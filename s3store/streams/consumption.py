@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LeaseLost
 from ..times import format_time, parse_time
+from .segments import whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from ..jsontext import JsonValue
 
+MAX_LEASE = 7 * 86400.0
+"""The longest lease, in seconds."""
 GRACE = 0.1
 """By how much of its length others let a lease run over its end, for clocks that do not agree."""
 
@@ -93,9 +96,9 @@ class Consumption:
         """Read what `to_json` wrote. Raises `ValueError`, `TypeError`, `LookupError` or `AttributeError` for other."""
         lease = found.get("lease")
         return cls(
-            _number(found.get("done", 0)),
-            _number(found.get("attempts", 0)),
-            None if lease is None else Lease(lease["holder"], float(lease["seconds"]), parse_time(lease["until"])),
+            whole_number(found.get("done", 0)),
+            whole_number(found.get("attempts", 0)),
+            None if lease is None else Lease(lease["holder"], _seconds(lease["seconds"]), parse_time(lease["until"])),
             found.get("finisher"),
         )
 
@@ -112,7 +115,7 @@ def _lease(holder: str, now: datetime, seconds: float) -> Lease:
     return Lease(holder, seconds, now + timedelta(seconds=seconds))
 
 
-def _number(found: JsonValue) -> int:
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise TypeError("no whole number")
-    return found
+def _seconds(found: JsonValue) -> float:
+    if not isinstance(found, int | float) or not 0 < found <= MAX_LEASE:
+        raise ValueError("no length of a lease")
+    return float(found)
