@@ -30,6 +30,7 @@ from s3store import (
     SessionStore,
     Traces,
 )
+from s3store.contracts.broker import AsyncBroker, AsyncSessionsTool, Broker, SessionsTool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,6 +44,8 @@ PAIRS: list[tuple[type, type]] = [
     (Artifacts, AsyncArtifacts),
     (Inbox, AsyncInbox),
     (InboxMessage, AsyncInboxMessage),
+    (Broker, AsyncBroker),
+    (SessionsTool, AsyncSessionsTool),
 ]
 HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification", "inbox"}
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
@@ -65,7 +68,7 @@ def signature(method: Any) -> inspect.Signature:
 
 def spelled(text: object) -> str:
     """A type as it is written, in the words of the blocking face."""
-    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox)", "", str(text))
+    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox|Broker)", "", str(text))
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)

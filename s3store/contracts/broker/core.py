@@ -96,13 +96,16 @@ class BrokerCore:
 
     async def _watch(self, lease: float, pace: Pace) -> AsyncIterator[Taken]:
         while True:
-            rung = await self._rung()
+            rung, idle = await self._rung(), True
             # Each worker in an order of its own, so that they do not all stand at the same door.
             for found in sorted(rung, key=lambda _: self._runtime.random()):
                 async for taken in self._visit(found, lease):
                     yield taken
-                    pace.begin()
-            if not await pace.pause():
+                    idle = False
+            if not idle:
+                # Others may have been passed over, and more may wait where the visit was over.
+                pace.begin()
+            elif not await pace.pause():
                 return
 
     async def _visit(self, rung: Rung, lease: float) -> AsyncIterator[Taken]:
