@@ -81,8 +81,8 @@ def test_both_faces_take_and_return_the_same(blocking: type, asynchronous: type)
     for name, method in methods(blocking).items():
         other = methods(asynchronous)[name]
         one, two = signature(method), signature(other)
-        assert [str(parameter) for parameter in one.parameters.values()] == [
-            str(parameter) for parameter in two.parameters.values()
+        assert [spelled(parameter) for parameter in one.parameters.values()] == [
+            spelled(parameter) for parameter in two.parameters.values()
         ], name
         assert spelled(one.return_annotation) == spelled(two.return_annotation), name
 
