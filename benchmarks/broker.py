@@ -196,7 +196,7 @@ def _measure_killed(table: Table, messages: int, workers: int, chance: random.Ra
             while len(running) < workers:
                 running.append(_Worker(location, "-", 1.0, 3600.0))
                 running[-1].start()
-            time.sleep(chance.uniform(0.5, 3.0))
+            time.sleep(chance.uniform(0.3, 1.5))
             running.pop(chance.randrange(len(running))).end()
             killed += 1
         seconds = time.monotonic() - began

@@ -49,8 +49,8 @@ if TYPE_CHECKING:
     from .draft import Sizes
     from .segments import Segment
 
-INBOX_SEAL = 16 * 1024
-"""When the tail of an inbox is sealed, in bytes: each message is written with three heads, and rides in few of them."""
+INBOX_SEAL = 64 * 1024
+"""When the tail of an inbox is sealed, in bytes: it is written again for each message that is sent, and each taken."""
 
 _READ_AHEAD = 4
 _RESTARTS = 8

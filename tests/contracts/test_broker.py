@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from s3store import InvalidOption, InvalidRecord, SessionNotFound, SessionStore, StoreUnavailable, TooLarge
+from s3store import (
+    AsyncSessionStore,
+    InvalidOption,
+    InvalidRecord,
+    SessionNotFound,
+    SessionStore,
+    StoreUnavailable,
+    TooLarge,
+)
 from s3store.contracts.brainwires import (
     AsyncBrainwiresStore,
     BrainwiresStore,
@@ -19,7 +27,7 @@ from s3store.contracts.brainwires import (
     SpawnedSession,
     SpawnRequest,
 )
-from s3store.contracts.broker import AsyncBroker, AsyncSessionsTool, Broker, SessionsTool
+from s3store.contracts.broker import AsyncBroker, AsyncSessionsTool, Broker, SessionBroker, SessionsTool
 from s3store.contracts.broker.tool import SCHEMAS
 from s3store.keys import MAIL
 from s3store.objects.memory import MemoryStore
@@ -323,6 +331,18 @@ def test_wrong_arguments_of_a_tool_are_refused(memory: Place, name: str, argumen
     with pytest.raises(error):
         tool_on(store, "a").call(name, arguments)
     assert broker_on(store).waiting() == []
+
+
+def test_the_broker_is_the_contract_for_a_type_checker() -> None:
+    known: SessionBroker = AsyncBroker(AsyncSessionStore("memory://"))
+    assert isinstance(known, AsyncBroker)
+
+
+@pytest.mark.parametrize(("face", "wrong"), [(Broker, AsyncSessionStore), (AsyncBroker, SessionStore)])
+def test_a_face_wants_a_store_of_its_own_kind(face: type, wrong: type) -> None:
+    for given in (wrong("memory://"), "memory://", None):
+        with pytest.raises(InvalidOption, match="SessionStore is wanted"):
+            face(given)
 
 
 def test_nobody_spawns_without_a_session_of_its_own(memory: Place) -> None:

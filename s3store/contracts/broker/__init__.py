@@ -12,6 +12,7 @@
 
 from .asynchronous import AsyncBroker
 from .blocking import Broker
+from .protocol import SessionBroker
 from .tool import AsyncSessionsTool, SessionsTool
 
-__all__ = ["AsyncBroker", "AsyncSessionsTool", "Broker", "SessionsTool"]
+__all__ = ["AsyncBroker", "AsyncSessionsTool", "Broker", "SessionBroker", "SessionsTool"]
