@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from s3store import AsyncSessionStore, S3StoreError, SessionStore
+from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from tests.archives import QUICK
 
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.archive_fixtures"]
 
 
-class SteppedStore:
+class SteppedStore(CountingStore):
     """Suspends before each request and behind it. With `stop_at`, the task is cancelled at that suspension."""
 
     def __init__(self, memory: MemoryStore) -> None:
-        self._memory = memory
+        super().__init__(memory)
         self.passed = 0
         self.stop_at: int | None = None
         self.stopping: asyncio.Task[Any] | None = None
@@ -42,29 +43,26 @@ class SteppedStore:
         self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
     ) -> StoredObject:
         await self._step()
-        found = await self._memory.get(key, if_none_match=if_none_match, byte_range=byte_range)
+        found = await super().get(key, if_none_match=if_none_match, byte_range=byte_range)
         await self._step()
         return found
 
     async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         await self._step()
-        etag = await self._memory.put(key, body, if_match=if_match, if_absent=if_absent)
+        etag = await super().put(key, body, if_match=if_match, if_absent=if_absent)
         await self._step()
         return etag
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         await self._step()
-        await self._memory.delete(key, if_match=if_match)
+        await super().delete(key, if_match=if_match)
         await self._step()
 
     async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
         await self._step()
-        page = await self._memory.list_page(prefix, after=after, limit=limit)
+        page = await super().list_page(prefix, after=after, limit=limit)
         await self._step()
         return page
-
-    async def close(self) -> None:
-        await self._memory.close()
 
 
 Call = tuple["Callable[[AsyncSessionStore], Coroutine[Any, Any, object]]", list[str] | None]

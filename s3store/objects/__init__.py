@@ -5,23 +5,39 @@
 """
 
 from .base import (
+    MAX_PARTS,
+    MIN_PART,
+    InvalidPart,
     ListedObject,
     ListPage,
     NoSuchKey,
+    NoSuchUpload,
     NotModified,
     ObjectStore,
+    ObjectVersion,
+    Part,
     PreconditionFailed,
+    StartedUpload,
     StoredObject,
+    Upload,
     WriteRaced,
 )
 
 __all__ = [
+    "MAX_PARTS",
+    "MIN_PART",
+    "InvalidPart",
     "ListPage",
     "ListedObject",
     "NoSuchKey",
+    "NoSuchUpload",
     "NotModified",
     "ObjectStore",
+    "ObjectVersion",
+    "Part",
     "PreconditionFailed",
+    "StartedUpload",
     "StoredObject",
+    "Upload",
     "WriteRaced",
 ]

@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .base import ListPage, ObjectStore, StoredObject
+    from collections.abc import Sequence
+
+    from .base import ListPage, ObjectStore, ObjectVersion, Part, StartedUpload, StoredObject, Upload
 
 
 @dataclass(slots=True)
 class Counts:
     """How many requests of each kind were made, and how many bytes of bodies they moved.
 
-    A request counts when it is made, whatever the answer; a body that goes up counts also if it is refused.
+    A request counts when it is made, whatever the answer; a body that goes up counts also if it is refused. Each
+    kind is one price class of S3: `size` counts as a get, the steps of an upload in parts as puts, giving one up
+    and removing a version as deletes, and whatever lists as one list.
     """
 
     gets: int = 0
@@ -73,6 +77,57 @@ class CountingStore:
         """See `ObjectStore.list_page`."""
         self._add(Counts(lists=1))
         return await self._store.list_page(prefix, after=after, limit=limit)
+
+    async def size(self, key: str) -> int:
+        """See `ObjectStore.size`."""
+        self._add(Counts(gets=1))
+        return await self._store.size(key)
+
+    async def begin_upload(self, key: str, *, part_size: int) -> Upload:
+        """See `ObjectStore.begin_upload`."""
+        self._add(Counts(puts=1))
+        return await self._store.begin_upload(key, part_size=part_size)
+
+    async def put_part(self, upload: Upload, number: int, body: bytes) -> Part:
+        """See `ObjectStore.put_part`."""
+        self._add(Counts(puts=1, bytes_up=len(body)))
+        return await self._store.put_part(upload, number, body)
+
+    async def parts(self, upload: Upload) -> list[Part]:
+        """See `ObjectStore.parts`."""
+        self._add(Counts(lists=1))
+        return await self._store.parts(upload)
+
+    async def finish_upload(self, upload: Upload, parts: Sequence[Part]) -> str:
+        """See `ObjectStore.finish_upload`."""
+        self._add(Counts(puts=1))
+        return await self._store.finish_upload(upload, parts)
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """See `ObjectStore.abort_upload`."""
+        self._add(Counts(deletes=1))
+        await self._store.abort_upload(upload)
+
+    async def list_uploads(self, prefix: str) -> list[StartedUpload]:
+        """See `ObjectStore.list_uploads`."""
+        self._add(Counts(lists=1))
+        return await self._store.list_uploads(prefix)
+
+    async def presign(
+        self, key: str, *, seconds: int, filename: str | None = None, media_type: str | None = None
+    ) -> str:
+        """See `ObjectStore.presign`; it makes no request."""
+        return await self._store.presign(key, seconds=seconds, filename=filename, media_type=media_type)
+
+    async def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """See `ObjectStore.list_versions`."""
+        self._add(Counts(lists=1))
+        return await self._store.list_versions(prefix)
+
+    async def delete_version(self, key: str, version: str) -> None:
+        """See `ObjectStore.delete_version`."""
+        self._add(Counts(deletes=1))
+        await self._store.delete_version(key, version)
 
     async def close(self) -> None:
         """Close the store inside. The counts stay readable."""

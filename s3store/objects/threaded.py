@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..runtime import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
-    from .base import ListPage, ObjectStore, StoredObject
+    from .base import ListPage, ObjectStore, ObjectVersion, Part, StartedUpload, StoredObject, Upload
 
 T = TypeVar("T")
 
@@ -44,6 +44,50 @@ class ThreadedStore:
     async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
         """See `ObjectStore.list_page`."""
         return await self._in_thread(lambda: self._store.list_page(prefix, after=after, limit=limit))
+
+    async def size(self, key: str) -> int:
+        """See `ObjectStore.size`."""
+        return await self._in_thread(lambda: self._store.size(key))
+
+    async def begin_upload(self, key: str, *, part_size: int) -> Upload:
+        """See `ObjectStore.begin_upload`."""
+        return await self._in_thread(lambda: self._store.begin_upload(key, part_size=part_size))
+
+    async def put_part(self, upload: Upload, number: int, body: bytes) -> Part:
+        """See `ObjectStore.put_part`."""
+        return await self._in_thread(lambda: self._store.put_part(upload, number, body))
+
+    async def parts(self, upload: Upload) -> list[Part]:
+        """See `ObjectStore.parts`."""
+        return await self._in_thread(lambda: self._store.parts(upload))
+
+    async def finish_upload(self, upload: Upload, parts: Sequence[Part]) -> str:
+        """See `ObjectStore.finish_upload`."""
+        return await self._in_thread(lambda: self._store.finish_upload(upload, parts))
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """See `ObjectStore.abort_upload`."""
+        await self._in_thread(lambda: self._store.abort_upload(upload))
+
+    async def list_uploads(self, prefix: str) -> list[StartedUpload]:
+        """See `ObjectStore.list_uploads`."""
+        return await self._in_thread(lambda: self._store.list_uploads(prefix))
+
+    async def presign(
+        self, key: str, *, seconds: int, filename: str | None = None, media_type: str | None = None
+    ) -> str:
+        """See `ObjectStore.presign`."""
+        return await self._in_thread(
+            lambda: self._store.presign(key, seconds=seconds, filename=filename, media_type=media_type)
+        )
+
+    async def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """See `ObjectStore.list_versions`."""
+        return await self._in_thread(lambda: self._store.list_versions(prefix))
+
+    async def delete_version(self, key: str, version: str) -> None:
+        """See `ObjectStore.delete_version`."""
+        await self._in_thread(lambda: self._store.delete_version(key, version))
 
     async def close(self) -> None:
         """Wait for the operations that have started, end the threads, and close the store inside."""

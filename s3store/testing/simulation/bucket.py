@@ -28,17 +28,17 @@ class Bucket:
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.violations: list[str] = []
-        self._objects = MemoryStore(clock=clock)
+        self.objects = MemoryStore(clock=clock)
         self._segments: dict[str, str] = {}
         self._named: dict[str, frozenset[str]] = {}
 
     def get(self, key: str, if_none_match: str | None, byte_range: tuple[int, int] | None) -> StoredObject:
         """See `ObjectStore.get`."""
-        return run(self._objects.get(key, if_none_match=if_none_match, byte_range=byte_range))
+        return run(self.objects.get(key, if_none_match=if_none_match, byte_range=byte_range))
 
     def put(self, key: str, body: bytes, if_match: str | None, if_absent: bool) -> str:  # noqa: FBT001 - passed on
         """See `ObjectStore.put`."""
-        etag = run(self._objects.put(key, body, if_match=if_match, if_absent=if_absent))
+        etag = run(self.objects.put(key, body, if_match=if_match, if_absent=if_absent))
         if is_transcript_head(key):
             self._watch_head(key, body)
         elif "/transcript/" in key:
@@ -49,7 +49,7 @@ class Bucket:
 
     def delete(self, key: str, if_match: str | None) -> None:
         """See `ObjectStore.delete`."""
-        run(self._objects.delete(key, if_match=if_match))
+        run(self.objects.delete(key, if_match=if_match))
         self._segments.pop(key, None)
         for head, named in self._named.items():
             if key in named:
@@ -57,7 +57,7 @@ class Bucket:
 
     def list_page(self, prefix: str, after: str | None, limit: int) -> ListPage:
         """See `ObjectStore.list_page`."""
-        return run(self._objects.list_page(prefix, after=after, limit=limit))
+        return run(self.objects.list_page(prefix, after=after, limit=limit))
 
     def unnamed(self) -> list[str]:
         """Return the segments that no head names."""

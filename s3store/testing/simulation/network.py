@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...errors import StoreUnavailable
 from ...keys import ARCHIVE
 from ...objects.base import ListPage, ObjectAnswer, StoredObject, WriteRaced, check_get, check_list, check_put
+from ...runtime import run
 from .scheduler import Wait
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
+    from ...objects.base import ObjectStore, ObjectVersion, Part, StartedUpload, Upload
     from .bucket import Bucket
     from .scheduler import Scheduler, Task
+
+T = TypeVar("T")
 
 
 class Fate(Enum):
@@ -148,8 +152,55 @@ class SimulatedStore:
         page: ListPage = await self._send("list", prefix, lambda: self._bucket.list_page(prefix, after, most))
         return page
 
+    async def size(self, key: str) -> int:
+        """See `ObjectStore.size`."""
+        return await self._send_to("get", key, lambda store: store.size(key))
+
+    async def begin_upload(self, key: str, *, part_size: int) -> Upload:
+        """See `ObjectStore.begin_upload`."""
+        return await self._send_to("put", key, lambda store: store.begin_upload(key, part_size=part_size))
+
+    async def put_part(self, upload: Upload, number: int, body: bytes) -> Part:
+        """See `ObjectStore.put_part`."""
+        return await self._send_to("put", upload.key, lambda store: store.put_part(upload, number, body))
+
+    async def parts(self, upload: Upload) -> list[Part]:
+        """See `ObjectStore.parts`."""
+        return await self._send_to("list", upload.key, lambda store: store.parts(upload))
+
+    async def finish_upload(self, upload: Upload, parts: Sequence[Part]) -> str:
+        """See `ObjectStore.finish_upload`."""
+        return await self._send_to("put", upload.key, lambda store: store.finish_upload(upload, parts))
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """See `ObjectStore.abort_upload`."""
+        await self._send_to("delete", upload.key, lambda store: store.abort_upload(upload))
+
+    async def list_uploads(self, prefix: str) -> list[StartedUpload]:
+        """See `ObjectStore.list_uploads`."""
+        return await self._send_to("list", prefix, lambda store: store.list_uploads(prefix))
+
+    async def presign(
+        self, key: str, *, seconds: int, filename: str | None = None, media_type: str | None = None
+    ) -> str:
+        """See `ObjectStore.presign`. Raises `StoreNotCapable`."""
+        return await self._bucket.objects.presign(key, seconds=seconds, filename=filename, media_type=media_type)
+
+    async def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """See `ObjectStore.list_versions`."""
+        return await self._send_to("list", prefix, lambda store: store.list_versions(prefix))
+
+    async def delete_version(self, key: str, version: str) -> None:
+        """See `ObjectStore.delete_version`; there are no versions here but the empty one, the object itself."""
+        if not version:
+            await self.delete(key)
+
     async def close(self) -> None:
         """Nothing is held."""
+
+    async def _send_to(self, verb: str, key: str, ask: Callable[[ObjectStore], Coroutine[Any, Any, T]]) -> T:
+        answer: T = await self._send(verb, key, lambda: run(ask(self._bucket.objects)))
+        return answer
 
     async def _send(self, verb: str, key: str, apply: Callable[[], Any]) -> Any:
         return await _Request(self._network, verb, key, apply, self.on_request)
