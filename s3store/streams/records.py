@@ -14,6 +14,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
+from contextlib import suppress
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
     from ..jsontext import EncodedMessages
 
 _WIDE = b'{"wide":true,'
+_LATER_WIDE = b"\n" + _WIDE
+_SEQ, _MESSAGE = itemgetter("seq"), itemgetter("message")
 _ENVELOPE = re.compile(
     rb'\{(?P<wide>"wide":true,)?"seq":\d+,"commit":"[^"]*","at":"[^"]*"'
     rb'(?:,"key":(?P<key>"(?:[^"\\]|\\.)*"))?,"message":'
@@ -41,32 +47,33 @@ class Stamp(NamedTuple):
     at: str
 
 
-def encode_lines(first: int, stamp: Stamp, messages: EncodedMessages) -> list[bytes]:
-    """Return a line for each message, the first with the sequence number `first`."""
+def encode_lines(first: int, stamp: Stamp, messages: EncodedMessages) -> bytes:
+    """Return the lines of messages, one each, the first with the sequence number `first`."""
     stamped = f'"commit":"{stamp.commit}","at":"{stamp.at}"'.encode("ascii")
+    numbers = range(first, first + len(messages))
     if messages.keys is None and not messages.wide:
-        return [
-            b'{"seq":%d,%s,"message":%s}\n' % (seq, stamped, text) for seq, text in enumerate(messages.texts, first)
+        before = [b'{"seq":%d,%s,"message":' % (seq, stamped) for seq in numbers]
+    else:
+        before = [
+            b'%s"seq":%d,%s%s,"message":'
+            % (
+                _WIDE if place in messages.wide else b"{",
+                seq,
+                stamped,
+                b"" if key is None else b',"key":' + orjson.dumps(key),
+            )
+            for place, (seq, key) in enumerate(zip(numbers, messages.keys or repeat(None), strict=False))
         ]
-    keys = messages.keys or [None] * len(messages)
-    return [
-        b'%s"seq":%d,%s%s,"message":%s}\n'
-        % (
-            _WIDE if place in messages.wide else b"{",
-            first + place,
-            stamped,
-            b"" if key is None else b',"key":' + orjson.dumps(key),
-            text,
-        )
-        for place, (text, key) in enumerate(zip(messages.texts, keys, strict=True))
-    ]
+    # One join of all: a line by itself would be one more copy of every message.
+    return b"".join(chain.from_iterable(zip(before, messages.texts, repeat(b"}\n"))))
 
 
 def decode_lines(key: str, first: int, count: int, lines: bytes) -> list[RecordFields]:
     """Read lines back. Raises `CorruptObject`, naming the object's `key`, unless they are the `count` records due."""
     try:
         fields = _parse(lines)
-        places = [each["seq"] for each in fields if "message" in each]
+        places = list(map(_SEQ, fields))
+        deque(map(_MESSAGE, fields), 0)  # each has one
     except (ValueError, TypeError, LookupError, RecursionError):
         places = None
     # Their number first: a count that is a lie must not make a list of its own length.
@@ -83,6 +90,25 @@ def decode_records(key: str, first: int, count: int, lines: bytes) -> list[Recor
 def split_lines(lines: bytes) -> list[bytes]:
     """Take lines apart; the line ends are dropped. JSON holds no line end of its own."""
     return lines[:-1].split(b"\n") if lines else []
+
+
+def split_last(lines: bytes) -> tuple[bytes, bytes]:
+    """Return the lines before the last one, and the last one, line end and all."""
+    cut = lines.rfind(b"\n", 0, -1) + 1
+    return lines[:cut], lines[cut:]
+
+
+def cut_into(lines: bytes, most: int) -> list[bytes]:
+    """Cut lines, where one ends, into parts of at most `most` bytes; a longer line is a part of its own."""
+    parts: list[bytes] = []
+    start = 0
+    while len(lines) - start > most:
+        end = lines.rfind(b"\n", start, start + most) + 1 or lines.index(b"\n", start) + 1
+        parts.append(lines[start:end])
+        start = end
+    if start < len(lines) or not parts:
+        parts.append(lines[start:] if start else lines)
+    return parts
 
 
 def same_at_start(lines: bytes, messages: Sequence[bytes]) -> tuple[int, int]:
@@ -123,10 +149,13 @@ def keys_of(lines: Iterable[bytes]) -> Iterator[str]:
 
 def _parse(lines: bytes) -> list[RecordFields]:
     """Parse all lines at once, which is a third faster; one by one where that would not be exact."""
-    try:
-        found: list[RecordFields] = orjson.loads(b"[%s]" % lines[:-1].replace(b"\n", b","))
-        if not any("wide" in fields for fields in found):
+    if not lines.startswith(_WIDE) and _LATER_WIDE not in lines:
+        with suppress(orjson.JSONDecodeError):  # a lone surrogate, or damage: the exact reader tells
+            found: list[RecordFields] = orjson.loads(_as_array(lines))
             return found
-    except orjson.JSONDecodeError:
-        pass  # a lone surrogate, or damage: the exact reader tells
     return [loads_exactly(line) if line.startswith(_WIDE) else orjson.loads(line) for line in split_lines(lines)]
+
+
+def _as_array(lines: bytes) -> bytes:
+    # As few copies as can be: what is large is slow to copy.
+    return b"".join((b"[", memoryview(lines.replace(b"\n", b","))[:-1], b"]"))
