@@ -12,6 +12,7 @@ import math
 import re
 import uuid
 from collections import OrderedDict, UserDict, namedtuple
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -26,11 +27,13 @@ from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.streams.records import (
     Stamp,
+    cut_into,
     decode_records,
     encode_lines,
     keys_of,
     message_of,
     same_at_start,
+    split_last,
     split_lines,
 )
 from tests.archives import in_step
@@ -139,6 +142,14 @@ class Row(list[int]):
     pass
 
 
+class Holder:
+    """Its attributes are a dict that shares its names with those of others."""
+
+    def __init__(self, value: object) -> None:
+        self.first = None
+        self.it = value
+
+
 @dataclasses.dataclass
 class Message:
     role: str
@@ -176,7 +187,9 @@ REFUSED: dict[str, object] = {
     "date": dt.date(2026, 1, 1),
     "dataclass": Message("user"),
     "dataclass-inside": [{"message": Message("user")}],
+    "time": dt.time(12),
     "uuid": uuid.UUID(int=1),
+    "text-that-orjson-takes-as-it-is": orjson.Fragment(b"not JSON"),
     "decimal": decimal.Decimal(1),
     "complex": 1j,
     "enum-of-its-own": Colour.RED,
@@ -278,6 +291,28 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_sent(name: str, cou
     assert counted.counts.requests == 0
 
 
+AROUND: dict[str, Callable[[object], object]] = {
+    "list": lambda value: [None, value, None],
+    "tuple": lambda value: (None, value),
+    "object": lambda value: {"null": None, "it": value},
+    "object-of-text-subclasses": lambda value: {Text("it"): value},
+    "object-of-many-names": lambda value: {**dict.fromkeys("abcdefgh"), "it": value},
+    "object-subclass": lambda value: OrderedDict(it=value),
+    "list-subclass": lambda value: Row([value]),  # type: ignore[list-item]
+    "named-tuple": lambda value: OldPair(1, value),
+    "attributes-of-an-instance": lambda value: vars(Holder(value)),
+    "beside-others": lambda value: [{}, [], value, {"a": [1.5, Number.SEVEN]}],
+    "deeper": lambda value: {"a": [{"b": [[{"c": (1, value)}]]}, "x"], "d": "y"},
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_json_cannot_hold_is_found_wherever_it_stands(name: str, around: str) -> None:
+    with pytest.raises(InvalidRecord, match="message 1: "):
+        encode_messages(["good", AROUND[around](REFUSED[name]), "good"])
+
+
 @pytest.mark.parametrize("name", REFUSED_KEYS)
 def test_an_idempotency_key_that_is_no_text_is_refused_before_anything_is_sent(
     name: str, counted: CountingStore
@@ -377,6 +412,20 @@ def test_a_line_can_be_taken_apart_without_being_parsed(pairs: list[tuple[JsonVa
     records = decode_records("k", 3, len(pairs), data)
     assert [(typed(record.message), record.key) for record in records] == [(typed(m), k) for m, k in pairs]
     assert [record.seq for record in records] == list(range(3, 3 + len(pairs)))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 12), max_size=12), st.integers(1, 40))
+def test_lines_are_cut_only_where_one_ends(lengths: list[int], most: int) -> None:
+    lines = [b"x" * (length - 1) + b"\n" for length in lengths]
+    parts = cut_into(b"".join(lines), most)
+    assert b"".join(parts) == b"".join(lines)
+    assert all(len(part) <= most or part.count(b"\n") == 1 for part in parts)
+    assert all(part.endswith(b"\n") for part in parts) or parts == [b""]
+    for part, following in pairwise(parts):
+        assert len(part) + following.index(b"\n") + 1 > most  # as much in each as goes in
+    if lines:
+        assert split_last(b"".join(lines)) == (b"".join(lines[:-1]), lines[-1])
 
 
 def line(**changes: JsonValue) -> bytes:
