@@ -36,6 +36,7 @@ MAX_KEY_BYTES = 1024
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SCALARS = frozenset({str, int, bool, type(None)})
 _TEXT = frozenset({str})
+_FLOAT = frozenset({float})
 _ARRAYS = (list, tuple)
 _PLAIN = frozenset({dict, list, tuple})
 _WIDE_LEVEL = 1 << 16
@@ -134,6 +135,8 @@ def _inside(level: list[object], *, names: bool) -> list[object]:
     if not _PLAIN.issuperset(map(type, level)):
         plain = [item for item in level if type(item) in _PLAIN]
         others = [item for item in level if type(item) not in _PLAIN]
+        if _FLOAT.issuperset(map(type, others)) and all(map(isfinite, others)):  # type: ignore[arg-type]
+            others = []  # a vector of numbers, say
     # What the garbage collector is shown of lists, tuples and dicts is every value in them, of whatever kind, and
     # maybe names, which do no harm. To ask for all at once takes a third of the time that asking each takes.
     inner = gc.get_referents(*plain)
