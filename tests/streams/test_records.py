@@ -455,6 +455,7 @@ def line(**changes: JsonValue) -> bytes:
         b"\xff\n",
         line()[:-2] + b"\n",
         line() + b"\n",
+        line(message="m" * 300_000) + b"\n",
         line() + line(),
         b'{"wide":true,"seq":0,"commit":"c","at":"2026-11-20T09:30:00.000000Z","message":NaN}\n',
         b'{"wide":true,' + b"[" * 100_000 + b"\n",
