@@ -4,14 +4,15 @@ By hand: orjson, zstd level 3 and one `put_object` or `get_object` of a client t
 that is written and synced. What s3store does beside that: one JSON line a record with its number and time, a check
 of what JSON can hold, hashes, a condition on each write, and on load a check of every byte.
 
-    create        a new session: one PUT
+    create        a new session
     save, grown   the transcript again with one more message, by a store that knows its head
     save, new     the transcript again with its first message changed: everything differs
     load          the whole transcript
     load, lines   the same, by hand from the same lines, envelopes and all, each line by itself
 
-"Quiet" is a store that tells the index once an hour: its saves are the one PUT of the head, as those by hand are,
-and each create one PUT more, since a new session is listed at once. The other store tells the index at each commit.
+"Quiet" is a store that tells the index once an hour: its saves are the one PUT of the head, as those by hand are.
+The other store tells the index at each commit, with one PUT more. A create is three PUTs with both, since a new
+session is listed at once.
 
 Servers run in processes of their own. Ratios are medians over the rounds; targets: at most 2 for 16 KB, 1.3 above.
 """
