@@ -130,7 +130,12 @@ class Shelf:
         """Forget all of this archive; return how many names that were."""
         names = await self.names()
         place = await self._placed()
-        await self._do(lambda: [self._cache.forget(f"{place}{name}") for name in names])
+
+        def forget_all() -> None:
+            for name in names:
+                self._cache.forget(f"{place}{name}")
+
+        await self._do(forget_all)
         return len(names)
 
     async def close(self) -> None:
