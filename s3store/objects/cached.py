@@ -8,12 +8,14 @@ ago, or with whatever is there while nobody can be asked.
   or without asking, as far as the `Freshness` allows.
 - Writes go through, and what was written is kept; all else is passed on.
 
-Whoever reads checks the bytes, as those of the store; what fails is read from the store anew (see `parsed`).
+Whoever reads checks the bytes, as those of the store; what fails is read from the store anew (see `parsed`). Nothing in
+a head tells an earlier state of it from the current one, so that what is replaced is held to its ETag too (`ETags`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +51,26 @@ class Freshness:
         return not 0 <= now - at < min(self.max_age or _CONFIRM_AFTER, _CONFIRM_AFTER)
 
 
+class ETags:
+    """Tells whether kept bytes belong to their ETag, as far as that can be told.
+
+    S3's ETags are the MD5 of the content, but where KMS encrypts. What a store gives shows which kind it has; until
+    then, what does not fit is not believed.
+    """
+
+    def __init__(self) -> None:
+        self._are_hashes: bool | None = None
+
+    def learn(self, body: bytes, etag: str) -> None:
+        """See what the store says of bytes."""
+        if self._are_hashes is not False:
+            self._are_hashes = _is_hash(etag, body)
+
+    def believe(self, kept: Kept) -> bool:
+        """Tell whether kept bytes may be what their ETag names."""
+        return self._are_hashes is False or _is_hash(kept.tag, kept.body)
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
     """What of one archive is kept on this machine, and what its caller takes of that unasked."""
@@ -57,27 +79,39 @@ class Local:
     freshness: Freshness
     now: Callable[[], float]
     """Gives seconds since 1970."""
+    etags: ETags = field(default_factory=ETags)
 
     def before(self, store: ObjectStore, freshness: Freshness) -> CachedStore:
         """Return the shelf in front of a store, for those who want what they read that fresh."""
-        return CachedStore(store, self.shelf, freshness, self.now)
+        return CachedStore(store, self.shelf, freshness, self.now, self.etags)
 
 
 class CachedStore:
-    """Puts a shelf of a cache in front of `store`, blocking or not. `now` gives seconds since 1970."""
+    """Puts a shelf of a cache in front of `store`, blocking or not. `now` gives seconds since 1970.
 
-    def __init__(self, store: ObjectStore, shelf: Shelf, freshness: Freshness, now: Callable[[], float]) -> None:
+    With `etags` None, what is kept is not held to its ETag: for those who cannot ask in a case of doubt.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        shelf: Shelf,
+        freshness: Freshness,
+        now: Callable[[], float],
+        etags: ETags | None = None,
+    ) -> None:
         self._store = store
         self._shelf = shelf
         self._freshness = freshness
         self._now = now
+        self._etags = etags
 
     async def get(
         self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
     ) -> StoredObject:
         """See `ObjectStore.get`. Raises `NotCached` where nobody may be asked."""
         check_get(key, byte_range)
-        kept = await self._shelf.get(key) if self._may_have(key, if_none_match) else None
+        kept = await self._find(key) if self._may_have(key, if_none_match) else None
         if kept is None or not (never_changes(key) or self._freshness.takes(kept.at, self._now())):
             if byte_range is not None:
                 return await self._pass_on(key, if_none_match, byte_range)
@@ -129,6 +163,12 @@ class CachedStore:
         asks_anyway = self._freshness == ASKED and not never_changes(key)
         return _is_kept(key) and not (asks_anyway and if_none_match is not None)
 
+    async def _find(self, key: str) -> Kept | None:
+        kept = await self._shelf.get(key)
+        if kept is None or self._etags is None or never_changes(key):
+            return kept
+        return kept if self._etags.believe(kept) else None
+
     async def _ask(self, key: str, if_none_match: str | None, kept: Kept | None) -> StoredObject:
         known = if_none_match if kept is None else kept.tag
         at = self._now()
@@ -148,6 +188,8 @@ class CachedStore:
             raise
         if _is_kept(key):
             await self._keep(key, found, at)
+            if self._etags is not None and is_replaced(key):
+                self._etags.learn(found.body, found.etag)
         return found
 
     async def _pass_on(self, key: str, if_none_match: str | None, byte_range: tuple[int, int] | None) -> StoredObject:
@@ -196,12 +238,18 @@ class Readings(NamedTuple):
         """Return a store with what is kept of it, if anything is, in front."""
         if local is None:
             return cls(store, store, None)
-        kept = local.before(store, _UNASKED)
         if local.freshness.offline:
-            return cls(kept, kept, kept)
+            offline = CachedStore(store, local.shelf, _UNASKED, local.now)
+            return cls(offline, offline, offline)
+        kept = local.before(store, _UNASKED)
         asking = local.before(store, ASKED)
         reader = local.before(store, local.freshness) if local.freshness.max_age else asking
         return cls(asking, reader, kept)
+
+
+def _is_hash(etag: str, body: bytes) -> bool:
+    # Not for secrecy: it is what the store calls the bytes by.
+    return etag.strip('"') == hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def _is_kept(key: str) -> bool:

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from s3store.cache import Cache
 
 from s3store import InvalidOption, NotCached, StoreUnavailable
-from s3store.cache import Cache
 from s3store.errors import CorruptObject
 from s3store.keys import INDEX_LOG, MANIFEST, is_replaced, never_changes
 from s3store.objects import NoSuchKey, NotModified, PreconditionFailed
