@@ -132,12 +132,12 @@ class StreamChange:
 
     async def _upload(self, chunk: Chunk, incarnation: str) -> Segment:
         """Store a chunk as a segment, unless an earlier attempt of this commit has stored just that."""
-        same = chunk.first, hashlib.sha256(b"".join(chunk.lines)).hexdigest()
+        same = chunk.first, hashlib.sha256(chunk.lines).hexdigest()
         if same in self._usable:
             return self._usable[same]
         keys = self._place.keys
         name = segment_name(chunk.first, self._place.runtime.ulid())
-        data = pack_segment(keys, incarnation, chunk.first, len(chunk.lines), chunk.frame)
+        data = pack_segment(keys, incarnation, chunk.first, chunk.records, chunk.frame)
         self._uploaded.add(name)
         await self._place.store.put(keys.segment(name), data)
         segment = segment_of(chunk, name, data)

@@ -116,7 +116,7 @@ def test_a_head_written_before_its_segments_is_found(monkeypatch: pytest.MonkeyP
     async def upload(self: StreamChange, chunk: Chunk, incarnation: str) -> Segment:
         keys = self._place.keys
         name = f"{chunk.first:010d}-{self._place.runtime.ulid()}"
-        data = late[keys.segment(name)] = pack_segment(keys, incarnation, chunk.first, len(chunk.lines), chunk.frame)
+        data = late[keys.segment(name)] = pack_segment(keys, incarnation, chunk.first, chunk.records, chunk.frame)
         return segment_of(chunk, name, data)
 
     async def upload_late(self: StreamChange, landed: Landed[Head] | None) -> None:
