@@ -60,9 +60,8 @@ class Cache:
         self._directory = Path(os.path.abspath(Path(directory).expanduser()))
         self._space = space
         self._size_limit = size_limit
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._rows: Rows | None = None
-        self._left_behind: list[Rows] = []
         self._prefix: str | None = None
         self._not_before = 0.0
         self._damaged: tuple[int, int] | None = None
@@ -150,10 +149,10 @@ class Cache:
 
     def verify(self) -> Verified:
         """Read every entry of all spaces, remove what is damaged or foreign and files that no entry names."""
-        self._fault = None
-        checked, dropped = self._attempt(lambda rows: rows.check_rows(), (0, 0))
-        strays = self._attempt(lambda rows: rows.remove_strays(), 0)
-        return Verified(checked, dropped, strays, self._fault)
+        done = self._attempt(lambda rows: (*rows.check_rows(), rows.remove_strays()), None)
+        if done is None:
+            return Verified(0, 0, 0, self._fault)
+        return Verified(*done, None)
 
     def close(self) -> None:
         """Close what is open, in all threads. A later call opens it again."""
@@ -161,7 +160,7 @@ class Cache:
             rows, self._rows = self._rows, None
             self._not_before = 0.0
         if rows is not None:
-            rows.close()
+            rows.connections.close()
 
     def _key(self, name: str) -> str:
         if self._prefix is None:
@@ -176,7 +175,7 @@ class Cache:
         try:
             if rows is None:
                 rows = self._opened()
-            return otherwise if rows is None else work(rows)
+            return otherwise if rows is None else _using(rows, work, otherwise)
         except Exception as error:  # noqa: BLE001 - a cache that fails must not fail its owner
             self._failed(error, rows)
             return otherwise
@@ -198,7 +197,7 @@ class Cache:
             if self._rows is rows:
                 self._rows = None
                 self._damaged = rows.identity if damaged(error) else None
-        rows.close()
+        rows.connections.close()
 
     def _note(self, fault: str) -> None:
         self._fault = fault
@@ -208,25 +207,63 @@ class Cache:
 
             logging.getLogger("s3store.cache").warning("the cache in %s: %s", self._directory, fault)
 
-    def _after_fork(self) -> None:
-        """Begin anew in a child: SQLite's connections must not be carried, nor closed, across a fork."""
-        self._lock = threading.Lock()
+    def _before_fork(self) -> None:
+        """Wait for calls of other threads: what they hold would be held for ever in the child."""
+        self._lock.acquire()
         if self._rows is not None:
-            self._left_behind.append(self._rows)
-            self._rows = None
+            self._rows.connections.hold()
+
+    def _after_fork(self) -> None:
+        if self._rows is not None:
+            self._rows.connections.let_go()
+        self._lock.release()
+
+    def _after_fork_in_child(self) -> None:
+        """Begin anew: SQLite's connections do not work across a fork."""
+        if self._rows is not None:
+            self._rows.connections.close_held()
+        self._after_fork()
+        self._rows = None
         self._not_before = 0.0
 
 
 _caches: WeakSet[Cache] = WeakSet()
+_forking: list[Cache] = []
 
 
-def _after_fork() -> None:
-    for cache in _caches:
+def _before_fork() -> None:
+    _forking.extend(_caches)
+    for cache in _forking:
+        cache._before_fork()  # noqa: SLF001 - it is of this module
+
+
+def _after_fork_in_parent() -> None:
+    for cache in _forking:
         cache._after_fork()  # noqa: SLF001 - it is of this module
+    _forking.clear()
+
+
+def _after_fork_in_child() -> None:
+    for cache in _forking:
+        cache._after_fork_in_child()  # noqa: SLF001 - it is of this module
+    _forking.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def _using(rows: Rows, work: Callable[[Rows], T], otherwise: T) -> T:
+    from .connections import Closed
+
+    try:
+        connection = rows.connections.use()
+    except Closed:
+        return otherwise
+    try:
+        return work(rows)
+    finally:
+        connection.done()
 
 
 def _keep(rows: Rows, key: str, tag: str, body: bytes, at: float | None) -> None:

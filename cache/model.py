@@ -57,7 +57,7 @@ class Verified:
         checked: Entries that were read, of all spaces.
         dropped: Those that were damaged or foreign, and are gone now.
         stray_files: Files that no entry named, as a process leaves them that was killed while it wrote; gone now.
-        fault: Why not everything could be looked at; None if it was.
+        fault: Why not everything could be looked at (the counts are 0 then); None if it was.
     """
 
     checked: int

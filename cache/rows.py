@@ -5,8 +5,8 @@ What is not left to diskcache, and why:
 - Reading, writing and evicting. It unpickles, it reads the files and removes the files that a row names, whichever
   they are; it evicts ten rows at each write, be they of ten bytes or of ten megabytes; it takes each fault at the
   beginning of a write for a busy database; and its order of eviction follows a clock that may be set back.
-- Connections. It applies every setting that stands in the database to each of them, and can only close the one of the
-  calling thread.
+- Connections. It applies every setting that stands in the database to each of them, can only close the one of the
+  calling thread, and takes them over into a child.
 - Waiting. It tries for a minute to get at a busy database while it opens it.
 """
 
@@ -15,13 +15,13 @@ from __future__ import annotations
 import math
 import os
 import sqlite3
-import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import diskcache
 
+from .connections import Connections
 from .disk import INLINE, BytesDisk
 from .folder import DATABASE, bodies
 from .schema import SETTINGS, check_schema
@@ -50,8 +50,7 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
         """
         if os.path.expandvars(folder) != str(folder):
             raise OSError("the directory's name holds a variable, which diskcache would replace")
-        self._connections: list[sqlite3.Connection] = []
-        self._guard = threading.Lock()
+        self.connections = Connections(self._connect)
         self._limit = size_limit
         self._folder = folder
         self._path = folder / DATABASE
@@ -97,6 +96,7 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
         if found is not None:
             self._disk.remove(found[1])
         self._evict()
+        self._shorten_log()
 
     def confirm(self, key: str, tag: str, at: float) -> None:
         """Move the time at which a body was last known to be current, if it has that tag; it is then evicted later."""
@@ -179,34 +179,26 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
         return len(strays)
 
     def volume(self) -> int:
-        """Return the bytes on disk: pages in use, the log, and files in whole blocks."""
+        """Return the bytes on disk: pages in use, the log, and files in whole blocks.
+
+        What the log has above its measure does not count: evicting rows would only make it longer (`_shorten_log`).
+        """
         pages, free, size = self._con.execute(
             "SELECT page_count, freelist_count, (SELECT value FROM Settings WHERE key = 'size')"
             " FROM pragma_page_count, pragma_freelist_count"
         ).fetchone()
-        log = 0
-        with suppress(OSError):
-            log = self._path.with_name(f"{DATABASE}-wal").stat().st_size
-        return int((pages - free) * _PAGE_BYTES + log + size)
+        return int((pages - free) * _PAGE_BYTES + min(self._log_bytes(), self._log_pages * _PAGE_BYTES) + size)
 
     def stands(self) -> bool:
         """Return whether the database is still the one that its path names: it may have been removed or replaced."""
         return identity(self._folder) == self.identity
 
     def close(self) -> None:
-        """Close the connections of all threads; one that is in use in another thread ends with an error there."""
-        with self._guard:
-            connections, self._connections = self._connections, []
-        self._local = threading.local()
-        for connection in connections:
-            connection.close()
+        """Do nothing: diskcache closes the calling thread's connection here, while it opens."""
 
     @property
     def _con(self) -> sqlite3.Connection:
-        found: sqlite3.Connection | None = getattr(self._local, "con", None)
-        if found is None:
-            found = self._local.con = self._connect()
-        return found
+        return self.connections.of_thread().con
 
     @property
     def _sql_retry(self) -> Any:
@@ -227,8 +219,6 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
         # Text that is none would otherwise be an error of the whole database.
         connection.text_factory = _text
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, INLINE * 4)
-        with self._guard:
-            self._connections.append(connection)
         return connection
 
     @property
@@ -247,6 +237,21 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
             if con.in_transaction:
                 con.execute("ROLLBACK")
             raise
+
+    def _log_bytes(self) -> int:
+        with suppress(OSError):
+            return self._path.with_name(f"{DATABASE}-wal").stat().st_size
+        return 0
+
+    def _shorten_log(self) -> None:
+        """Cut the log where many readers and writers let it grow; if one is in the way, the next writer tries."""
+        if self._log_bytes() > 2 * self._log_pages * _PAGE_BYTES:
+            con = self._con
+            con.execute("PRAGMA busy_timeout = 0").fetchall()
+            try:
+                con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                con.execute(f"PRAGMA busy_timeout = {int(LOCK_SECONDS * 1000)}").fetchall()
 
     def _evict(self) -> None:
         while self.volume() > self._limit:

@@ -28,10 +28,16 @@ SETTINGS = {
     "eviction_policy": "least-recently-stored",
     # 2 MB for each thread at most.
     "sqlite_cache_size": 512,
+    # A process that reads from mapped memory is killed when somebody cuts the file short.
+    "sqlite_mmap_size": 0,
 }
 _OBJECTS = {
     "table": {"Settings", "Cache"},
-    "index": {"sqlite_autoindex_Settings_1", "Cache_key_raw", "Cache_expire_time", "Cache_store_time"},
+    "index": {
+        *("sqlite_autoindex_Settings_1", "Cache_key_raw", "Cache_expire_time", "Cache_store_time"),
+        # diskcache adds these where it is opened with other settings.
+        *("Cache_access_time", "Cache_access_count", "Cache_tag_rowid"),
+    },
     "trigger": {
         *("Settings_count_insert", "Settings_count_delete"),
         *("Settings_size_insert", "Settings_size_update", "Settings_size_delete"),
