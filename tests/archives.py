@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from s3store import AsyncSession, AsyncSessionIndex, AsyncSessionStore, CommitPolicy, S3Options, SessionStore
@@ -71,14 +71,14 @@ def in_step(store: AsyncSessionStore, runner: asyncio.Runner) -> SessionStore:
 class Place:
     """Where an archive is kept, seen from the side: what it holds as objects, and clients on it."""
 
-    def __init__(self, objects: ObjectStore, new_client: Callable[[], SessionStore], closing: ExitStack) -> None:
+    def __init__(self, objects: ObjectStore, new_client: Callable[..., SessionStore], closing: ExitStack) -> None:
         self.objects = objects
         self._new_client = new_client
         self._closing = closing
 
-    def open(self) -> SessionStore:
+    def open(self, **options: Any) -> SessionStore:
         """Return a new client, which knows nothing of the others. It is closed at the end of the test."""
-        store = self._new_client()
+        store = self._new_client(**options)
         self._closing.callback(store.close)
         return store
 
@@ -145,9 +145,9 @@ def local_place(objects: ObjectStore, location: str | ObjectStore, closing: Exit
     """Return an archive in memory or in a directory."""
     closing.callback(lambda: run(objects.close()))
     if not asynchronous:
-        return Place(objects, lambda: SessionStore(location, policy=QUICK), closing)
+        return Place(objects, partial(SessionStore, location, policy=QUICK), closing)
     runner = closing.enter_context(asyncio.Runner())
-    return Place(objects, lambda: in_step(AsyncSessionStore(location, policy=QUICK), runner), closing)
+    return Place(objects, lambda **more: in_step(AsyncSessionStore(location, policy=QUICK, **more), runner), closing)
 
 
 def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous: bool) -> Place:
@@ -158,7 +158,11 @@ def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous:
     closing.callback(lambda: run(objects.close()))
     prepare(objects)
     if not asynchronous:
-        return Place(objects, lambda: SessionStore(url, s3=options, policy=QUICK), closing)
+        return Place(objects, partial(SessionStore, url, s3=options, policy=QUICK), closing)
     runner = closing.enter_context(asyncio.Runner())
     async_options = async_s3_options(moto.url)
-    return Place(objects, lambda: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK), runner), closing)
+    return Place(
+        objects,
+        lambda **more: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK, **more), runner),
+        closing,
+    )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..objects.base import ObjectStore
+    from ..objects.cached import Local
     from ..runtime import Runtime
     from ..streams.commit import CommitPolicy
     from .compact import Compactor
@@ -32,9 +33,19 @@ class IndexCore:
     """
 
     def __init__(
-        self, store: ObjectStore, runtime: Runtime, patience: CommitPolicy, policy: IndexPolicy, sizes: IndexSizes
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        patience: CommitPolicy,
+        policy: IndexPolicy,
+        sizes: IndexSizes,
+        *,
+        reader: ObjectStore | None = None,
+        local: Local | None = None,
     ) -> None:
         self._store = store
+        self._reader = reader
+        self._local = local
         self._runtime = runtime
         self._patience = patience
         self._sizes = sizes
@@ -82,9 +93,11 @@ class IndexCore:
 
     @cached_property
     def _index(self) -> Index:
+        from .kept import KeptReading
         from .view import Index
 
-        return Index(self._store, self._runtime, self._log)
+        kept = None if self._local is None else KeptReading(self._local)
+        return Index(self._store, self._runtime, self._log, reader=self._reader, kept=kept)
 
     @cached_property
     def _compactor(self) -> Compactor:

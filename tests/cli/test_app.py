@@ -27,6 +27,7 @@ EXITS = {
     errors.InvalidOption: 2,
     errors.InvalidRecord: 2,
     errors.InvalidSessionId: 2,
+    errors.NotCached: 5,
     errors.OutcomeUnknown: 8,
     errors.SessionDeleted: 4,
     errors.SessionExists: 4,
@@ -50,7 +51,7 @@ def exit_of(error: BaseException) -> int:
 
 
 def test_every_error_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert EXITS.keys() == leaves(errors.S3StoreError)
+    assert EXITS.keys() == leaves(errors.S3StoreError) | {errors.StoreUnavailable}
     for kind, code in EXITS.items():
         named = {"session_id": "s", "commit_id": "c"} if kind is errors.OutcomeUnknown else {}
         assert exit_of(kind("session 's': so it is", **named)) == code
