@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .upkeep import Upkeep
 
 _REMEMBERED = 8192
-_TAKEN_BACK_TOGETHER = 16
 
 
 @dataclass(slots=True)
@@ -49,12 +48,14 @@ class Publisher:
         patience: CommitPolicy,
         policy: IndexPolicy,
         upkeep: Upkeep,
+        taken_back: int,
     ) -> None:
         self._log = log
         self._runtime = runtime
         self._patience = patience
         self._policy = policy
         self._upkeep = upkeep
+        self._taken_back = taken_back
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._unpublished: dict[str, Entry] = {}
         self._stale: list[str] = []
@@ -111,7 +112,7 @@ class Publisher:
             waiting = self._unpublished.get(entry.id)
             if waiting is not None and waiting.order <= entry.order:
                 del self._unpublished[entry.id]
-            many = len(self._stale) >= _TAKEN_BACK_TOGETHER
+            many = len(self._stale) >= self._taken_back
         if many:
             self._runtime.background(self._take_back)
         self._upkeep.added()
