@@ -20,6 +20,7 @@ from ..streams.commit import Proposal, commit
 from .manifest import EMPTY, write_manifest
 from .pages import PageInfo, write_page
 from .reports import Compacted
+from .view import PageGone, page_is_missing
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
@@ -123,7 +124,11 @@ class Compactor:
 
     async def _merge(self, view: View, pages: Sequence[PageInfo], tier: int) -> list[PageInfo]:
         sources = Sources(list(view.entries.values()), pages, self._index.pages, _AHEAD)
-        return await self.write(NewestFirst(sources, lambda _: True).batches(), tier)
+        try:
+            return await self.write(NewestFirst(sources, lambda _: True).batches(), tier)
+        except PageGone:
+            now = await self._index.cell.read()
+            raise page_is_missing() if now.etag == view.known.etag else _faster() from None
 
     async def _swap_in(self, known: Known[Manifest], new: Sequence[PageInfo], old: Sequence[PageInfo]) -> None:
         names = {page.name for page in old}
@@ -155,10 +160,14 @@ class _Replacement:
 
     async def propose(self, base: Known[Manifest]) -> Proposal[Manifest]:
         if self._only is not None and base.etag != self._only.etag:
-            raise IndexChanged("the index was compacted by somebody else at the same time")
+            raise _faster()
         before = base.state or EMPTY
         manifest = before.next(self.commit_id, self._pages(before.pages))
         return Proposal(manifest, write_manifest(manifest))
+
+
+def _faster() -> IndexChanged:
+    return IndexChanged("the index was compacted by somebody else at the same time")
 
 
 class _RunWriter:
