@@ -25,6 +25,7 @@ class IndexBucket(Bucket):
         """How many pages have been deleted: a listing that saw none go has read one view from end to end."""
         self._pages: set[str] = set()
         self._named_pages: frozenset[str] = frozenset()
+        self._rebuild: str | None = None
 
     def put(self, key: str, body: bytes, if_match: str | None, if_absent: bool) -> str:  # noqa: FBT001 - passed on
         """See `ObjectStore.put`."""
@@ -36,7 +37,9 @@ class IndexBucket(Bucket):
                 self.violations.append(f"{key} was written twice")
             self._pages.add(key)
         elif key == MANIFEST:
-            self._named_pages = frozenset(page_key(page["name"]) for page in orjson.loads(body)["manifest"]["pages"])
+            manifest = orjson.loads(body)["manifest"]
+            self._named_pages = frozenset(page_key(page["name"]) for page in manifest["pages"])
+            self._rebuild = manifest.get("rebuild")
             missing = sorted(self._named_pages - self._pages)
             if missing:
                 self.violations.append(f"the manifest names {missing}, which is not there")
@@ -52,5 +55,6 @@ class IndexBucket(Bucket):
                 self.violations.append(f"{key} was deleted while the manifest names it")
 
     def unnamed_pages(self) -> list[str]:
-        """Return the pages that the manifest does not name."""
-        return sorted(self._pages - self._named_pages)
+        """Return the pages that nobody needs: the manifest does not name them, nor the rebuild that they are of."""
+        spared = INDEX_PAGES + self._rebuild if self._rebuild else MANIFEST
+        return sorted(key for key in self._pages - self._named_pages if not key.startswith(spared))

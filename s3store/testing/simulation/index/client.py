@@ -13,7 +13,6 @@ from ....session import SessionCore
 from ..network import WEATHERS
 from .filters import draw_filter
 from .judge import Asked, Judge
-from .truth import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from ..scheduler import Scheduler
     from .bucket import IndexBucket
     from .plan import IndexMode, IndexStep
+    from .truth import Owner
 
 _MOST_PAGES = 12
 _LONG_PAUSES = 0.12
@@ -129,9 +129,7 @@ class IndexClient:
         changes, text = _changes(step, chance)
         call = self._recorder.call(self.who, f"{step.kind} {step.session_id} {text}".rstrip())
         try:
-            committed = await core.commit(
-                changes, must_exist=step.kind == "update", must_be_new=step.kind == "create"
-            )
+            committed = await core.commit(changes, must_exist=step.kind == "update", must_be_new=step.kind == "create")
         except S3StoreError as error:
             await self._failed(life, step, call, error, resolves=chance.random() < 0.6)
             return
@@ -157,9 +155,7 @@ class IndexClient:
         wrong = ["acknowledges a delete that never was"] if place is None and (existed or start >= 0) else []
         self._recorder.end(call, f"existed: {existed}", wrong)
 
-    async def _failed(
-        self, life: Life, step: IndexStep, call: Call, error: S3StoreError, *, resolves: bool
-    ) -> None:
+    async def _failed(self, life: Life, step: IndexStep, call: Call, error: S3StoreError, *, resolves: bool) -> None:
         wrong = [] if type(error).__name__ in _EXPECTED else [f"an error that nothing here can cause: {error!r}"]
         if not isinstance(error, OutcomeUnknown):
             self._recorder.end(call, type(error).__name__, wrong)
@@ -203,13 +199,13 @@ class IndexClient:
         order: ListOrder = "newest" if chance.random() < 0.6 else "oldest"
         limit = chance.choice((None, None, 1, 2, 3))
         filters, asked = draw_filter(chance, Asked(order=order, limit=limit))
-        await self.list(life, filters, asked)
+        await self.show(life, filters, asked)
 
     async def look(self, life: Life) -> None:
         """List everything, and judge."""
-        await self.list(life, {}, Asked())
+        await self.show(life, {}, Asked())
 
-    async def list(self, life: Life, filters: Filters, asked: Asked) -> Sequence[SessionSummary] | None:
+    async def show(self, life: Life, filters: Filters, asked: Asked) -> Sequence[SessionSummary] | None:
         """List, and judge; return what was shown, None if there was no answer."""
         call = self._recorder.call(self.who, f"list {asked.order} {asked.limit or 'all'} {asked.text}".rstrip())
         judge, gone = self._judge(life), self._bucket.pages_deleted
@@ -315,7 +311,7 @@ class IndexClient:
         return Judge(self._truth, self._truth.floors(life.owner))
 
     def _no_answer(self, call: Call, error: S3StoreError) -> None:
-        """A call that only looks, or that keeps the index, may fail as long as the store does, and in no other way."""
+        """Write down an error: a call that changes no session may fail as long as the store does, in no other way."""
         expected = isinstance(error, StoreUnavailable) or type(error).__name__ == "Conflict"
         self._recorder.end(call, type(error).__name__, [] if expected else [f"damage where there is none: {error}"])
 

@@ -72,10 +72,8 @@ def _differs(what: str, shown: Iterable[SessionSummary], expected: list[State]) 
     same = len(shown) == len(expected) and all(map(_is_shown, expected, shown))
     if same:
         return []
-    return [
-        f"{what} {[(each.id, each.version) for each in shown]}; there are "
-        f"{[(state.id, state.version) for state in expected]}"
-    ]
+    there = [(state.id, state.version) for state in expected]
+    return [f"{what} {[(each.id, each.version) for each in shown]}; there are {there}"]
 
 
 def _is_shown(state: State, summary: SessionSummary) -> bool:

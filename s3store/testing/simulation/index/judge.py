@@ -1,8 +1,9 @@
-"""Judging listings: whether what one showed can have been there, and whether what it did not show need not have been."""
+"""Judging listings: whether what one showed can have been so, and whether what it left out may be missing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ class Judge:
     truth: Truth
     floors: Mapping[str, int]
 
-    def listing(
-        self, asked: Asked, shown: Sequence[SessionSummary], *, whole: bool, ends: bool = False
-    ) -> list[str]:
+    def listing(self, asked: Asked, shown: Sequence[SessionSummary], *, whole: bool, ends: bool = False) -> list[str]:
         """Return what is wrong with a listing.
 
         `whole` says that it is of one view from end to end; `ends` that nothing follows, though it may be full.
@@ -85,9 +84,9 @@ class Judge:
         wrong = [f"pages show {each} twice" for each in sorted(set(shown)) if shown.count(each) > 1]
         for session_id in self.truth.sessions():
             states, missable = self._possible(session_id)
-            if len(states) == 1 and not missable and asked.shows(states[0]):
-                if (session_id, states[0].version) not in shown:
-                    wrong.append(f"no page shows {session_id}, which did not change")
+            fixed = len(states) == 1 and not missable and asked.shows(states[0])
+            if fixed and (session_id, states[0].version) not in shown:
+                wrong.append(f"no page shows {session_id}, which did not change")
         return wrong
 
     def _possible(self, session_id: str) -> tuple[list[State], bool]:
@@ -115,7 +114,7 @@ class Judge:
         fixed = [
             (summary.updated_at, summary.id) for summary in shown if whole or len(self._possible(summary.id)[0]) == 1
         ]
-        if any(not asked.comes_before(one, next_) for one, next_ in zip(fixed, fixed[1:], strict=False)):
+        if any(not asked.comes_before(one, next_) for one, next_ in pairwise(fixed)):
             return [f"is not in order: {fixed}"]
         return []
 

@@ -53,7 +53,10 @@ class IndexMode:
     """What is called, and how often, as parts of their sum; None for the usual."""
 
 
-_REBUILDS: Mapping[Role, Mapping[StepKind, int]] = {**_CALLS, "keeper": {"compact": 8, "sweep": 2, "rebuild": 6, "mend": 6}}
+_REBUILDS: Mapping[Role, Mapping[StepKind, int]] = {
+    **_CALLS,
+    "keeper": {"compact": 8, "sweep": 4, "rebuild": 6, "mend": 4},
+}
 
 INDEX_MODES: Mapping[str, IndexMode] = {
     "fair": IndexMode(WEATHERS["fair"]),

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from ....jsontext import JsonValue
     from ....model import SessionInfo, SessionSummary
@@ -19,7 +19,7 @@ class State(NamedTuple):
     id: str
     incarnation: str
     version: int
-    count: int
+    records: int
     created_at: datetime
     updated_at: datetime
     deleted: bool
@@ -152,6 +152,6 @@ class Truth:
             for name, session in self._sessions.items()
         }
 
-    def _find(self, session_id: str, wanted: Any) -> int | None:
+    def _find(self, session_id: str, wanted: Callable[[State], bool]) -> int | None:
         states = self.states(session_id)
         return next((place for place in reversed(range(len(states))) if wanted(states[place])), None)
