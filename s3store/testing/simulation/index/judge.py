@@ -83,9 +83,9 @@ class Judge:
         shown = [(summary.id, summary.version) for page in pages for summary in page]
         wrong = [f"pages show {each} twice" for each in sorted(set(shown)) if shown.count(each) > 1]
         for session_id in self.truth.sessions():
-            states, missable = self._possible(session_id)
-            fixed = len(states) == 1 and not missable and asked.shows(states[0])
-            if fixed and (session_id, states[0].version) not in shown:
+            state = self.truth.states(session_id)[-1]
+            fixed = self._is_fixed(session_id) and asked.shows(state)
+            if fixed and (session_id, state.version) not in shown:
                 wrong.append(f"no page shows {session_id}, which did not change")
         return wrong
 
@@ -93,6 +93,11 @@ class Judge:
         """Return the states that a listing may have met, and whether it may have met none."""
         floor = self.floors.get(session_id, -1)
         return self.truth.states(session_id)[max(0, floor) :], floor < 0
+
+    def _is_fixed(self, session_id: str) -> bool:
+        """Tell whether a listing can have met a session in one state only."""
+        states, missable = self._possible(session_id)
+        return len(states) == 1 and not missable
 
     def _shown(self, asked: Asked, summary: SessionSummary) -> list[str]:
         states, _ = self._possible(summary.id)
@@ -111,9 +116,7 @@ class Judge:
         if len(set(ids)) < len(ids):
             return [f"shows a session twice: {ids}"]
         # What changed while a listing started over may stand where the new view is gone on with.
-        fixed = [
-            (summary.updated_at, summary.id) for summary in shown if whole or len(self._possible(summary.id)[0]) == 1
-        ]
+        fixed = [(summary.updated_at, summary.id) for summary in shown if whole or self._is_fixed(summary.id)]
         if any(not asked.comes_before(one, next_) for one, next_ in pairwise(fixed)):
             return [f"is not in order: {fixed}"]
         return []

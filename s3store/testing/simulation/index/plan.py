@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ....index.policy import IndexPolicy
@@ -47,26 +47,39 @@ class IndexMode:
     """Whether the clocks of the processes differ, by up to an hour."""
     relaxed: bool = False
     """Whether sessions are published at most every so many seconds."""
+    readers: tuple[int, ...] = (0, 1, 1, 2)
+    """How many only list; one of these numbers."""
     keepers: tuple[int, ...] = (1, 2)
     """How many keep the index; one of these numbers."""
-    calls: Mapping[Role, Mapping[StepKind, int]] | None = None
-    """What is called, and how often, as parts of their sum; None for the usual."""
+    calls: Mapping[Role, Mapping[StepKind, int]] = field(default_factory=lambda: _CALLS)
+    """What is called, and how often, as parts of their sum."""
 
 
 _REBUILDS: Mapping[Role, Mapping[StepKind, int]] = {
     **_CALLS,
-    "keeper": {"compact": 8, "sweep": 4, "rebuild": 6, "mend": 4},
+    "writer": {"append": 20, "create": 5, "delete": 3},
+    "keeper": {"compact": 12, "sweep": 4, "rebuild": 8, "mend": 3},
+}
+_COMES_AND_GOES: Mapping[Role, Mapping[StepKind, int]] = {
+    **_CALLS,
+    "writer": {"append": 20, "update": 6, "create": 10, "delete": 20, "close": 6, "list": 4},
+}
+_CROWD: Mapping[Role, Mapping[StepKind, int]] = {
+    "writer": {"append": 20, "create": 5, "delete": 4},
+    "reader": {"list": 14, "pages": 3, "count": 2},
+    "keeper": {"compact": 18, "merge": 2, "sweep": 2},
 }
 
 INDEX_MODES: Mapping[str, IndexMode] = {
     "fair": IndexMode(WEATHERS["fair"]),
+    "crowd": IndexMode(WEATHERS["fair"], readers=(2, 3), keepers=(2, 3), calls=_CROWD),
     "lossy": IndexMode(WEATHERS["lossy"], skewed=True),
     "late": IndexMode(WEATHERS["late"]),
-    "keepers": IndexMode(WEATHERS["late"], crashes=0.1, keepers=(2, 3)),
+    "keepers": IndexMode(WEATHERS["late"], crashes=0.1, readers=(1, 2), keepers=(2, 3)),
     "zombies": IndexMode(WEATHERS["late"], dozes=0.04, keepers=(2, 3)),
     "crashes": IndexMode(WEATHERS["lossy"], crashes=0.6, skewed=True),
-    "relaxed": IndexMode(WEATHERS["lossy"], crashes=0.1, relaxed=True),
-    "rebuilds": IndexMode(WEATHERS["lossy"], crashes=0.1, dozes=0.01, calls=_REBUILDS),
+    "relaxed": IndexMode(WEATHERS["late"], crashes=0.1, relaxed=True, calls=_COMES_AND_GOES),
+    "rebuilds": IndexMode(WEATHERS["lossy"], crashes=0.1, dozes=0.01, keepers=(2, 3), calls=_REBUILDS),
     "storm": IndexMode(WEATHERS["storm"], crashes=0.4, dozes=0.02, skewed=True, keepers=(1, 2, 3)),
 }
 """The kinds of histories by name. A seed alone takes them in turn."""
@@ -175,7 +188,7 @@ def _clients(chance: random.Random, mode: IndexMode, sessions: tuple[str, ...]) 
     writers = chance.choice((1, 2, 2, 3))
     for number in range(writers):
         yield _client(chance, mode, number, "writer", sessions, 4, 8)
-    for number in range(chance.choice((0, 1, 1, 2))):
+    for number in range(chance.choice(mode.readers)):
         # A reader in a writer's process sees what that has not published yet.
         process = chance.randrange(writers) if chance.random() < 0.4 else writers + number
         yield _client(chance, mode, process, "reader", sessions, 2, 5)
@@ -186,7 +199,7 @@ def _clients(chance: random.Random, mode: IndexMode, sessions: tuple[str, ...]) 
 def _client(
     chance: random.Random, mode: IndexMode, process: int, role: Role, sessions: tuple[str, ...], least: int, most: int
 ) -> IndexClientPlan:
-    calls = (mode.calls or _CALLS)[role]
+    calls = mode.calls[role]
     kinds = chance.choices(list(calls), weights=list(calls.values()), k=chance.randint(least, most))
     return IndexClientPlan(
         process,
