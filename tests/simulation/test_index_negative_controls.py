@@ -18,12 +18,11 @@ from s3store.streams.stream import Streams, _Announced
 from s3store.testing.simulation.index import IndexReport, shrink_index, simulate_index
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from s3store.index.entry import Entry
     from s3store.index.manifest import Manifest
     from s3store.index.pages import PageInfo
-    from s3store.streams.change import StreamChange
     from s3store.streams.commit import Known, Proposal
     from s3store.streams.head import Head
 
