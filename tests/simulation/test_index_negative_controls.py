@@ -10,7 +10,7 @@ import pytest
 from s3store.errors import Conflict, OutcomeUnknown, StoreUnavailable
 from s3store.index import log as index_log
 from s3store.index.compact import Compactor, _RunWriter
-from s3store.index.publish import Publisher, _Standing
+from s3store.index.publish import Publisher
 from s3store.index.rebuild import Rebuild
 from s3store.index.view import Index, View
 from s3store.keys import log_key
@@ -60,7 +60,7 @@ def test_deleting_without_having_won_is_found(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Compactor, "_swap_in", anyway)
 
-    assert _first_violation("keepers", 300).violations
+    assert _first_violation("crowd", 300).violations
 
 
 def test_a_clean_up_after_an_unknown_outcome_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_a_sweep_without_the_fencing_swap_is_found(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(Compactor, "sweep", sweep)
 
-    assert _first_violation("keepers", 400).violations
+    assert _first_violation("crowd", 300).violations
 
 
 def test_a_sweep_that_spares_no_rebuild_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,19 +125,6 @@ def test_keys_of_the_log_that_are_out_of_order_are_found(monkeypatch: pytest.Mon
 def _backwards(ulid: str) -> str:
     alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
     return "".join(alphabet[31 - alphabet.index(digit)] for digit in ulid)
-
-
-def test_a_provisional_entry_taken_back_for_an_older_one_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    publish = Publisher._publish
-
-    async def hasty(self: Publisher, entry: Entry) -> None:
-        told = self._of(entry.id)
-        told.standing = [_Standing(each.key, 0) for each in told.standing]
-        await publish(self, entry)
-
-    monkeypatch.setattr(Publisher, "_publish", hasty)
-
-    assert _first_violation("relaxed", 3000).violations
 
 
 def test_a_new_sessions_entry_after_its_head_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ from ....changes import Append, Change, Replace, Update
 from ....errors import OutcomeUnknown, S3StoreError, StoreUnavailable
 from ....index.compact import Compactor, IndexChanged
 from ....session import SessionCore
-from ..network import WEATHERS
 from .filters import draw_filter
 from .judge import Asked, Judge
+from .plan import CALM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +98,7 @@ class IndexClient:
             step = self._steps[self._next]
             self._next += 1
             task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = WEATHERS["fair"] if step.calm else self._mode.weather
+            task.weather = CALM if step.calm else self._mode.weather
             pause = task.chance.expovariate(10.0)
             if self._mode.dozes and task.chance.random() < _LONG_PAUSES:
                 pause += task.chance.uniform(0.0, _HOUR)

@@ -58,7 +58,7 @@ class IndexMode:
 _REBUILDS: Mapping[Role, Mapping[StepKind, int]] = {
     **_CALLS,
     "writer": {"append": 20, "create": 5, "delete": 3},
-    "keeper": {"compact": 12, "sweep": 4, "rebuild": 8, "mend": 3},
+    "keeper": {"compact": 12, "sweep": 7, "rebuild": 8, "mend": 2},
 }
 _COMES_AND_GOES: Mapping[Role, Mapping[StepKind, int]] = {
     **_CALLS,
@@ -67,8 +67,11 @@ _COMES_AND_GOES: Mapping[Role, Mapping[StepKind, int]] = {
 _CROWD: Mapping[Role, Mapping[StepKind, int]] = {
     "writer": {"append": 20, "create": 5, "delete": 4},
     "reader": {"list": 14, "pages": 3, "count": 2},
-    "keeper": {"compact": 18, "merge": 2, "sweep": 2},
+    "keeper": {"compact": 18, "merge": 2, "sweep": 7},
 }
+
+CALM = Weather()
+"""No faults, and nobody sleeps."""
 
 INDEX_MODES: Mapping[str, IndexMode] = {
     "fair": IndexMode(WEATHERS["fair"]),
@@ -79,7 +82,7 @@ INDEX_MODES: Mapping[str, IndexMode] = {
     "zombies": IndexMode(WEATHERS["late"], dozes=0.04, keepers=(2, 3)),
     "crashes": IndexMode(WEATHERS["lossy"], crashes=0.6, skewed=True),
     "relaxed": IndexMode(WEATHERS["late"], crashes=0.1, relaxed=True, calls=_COMES_AND_GOES),
-    "rebuilds": IndexMode(WEATHERS["lossy"], crashes=0.1, dozes=0.01, keepers=(2, 3), calls=_REBUILDS),
+    "rebuilds": IndexMode(WEATHERS["fair"], crashes=0.1, dozes=0.03, keepers=(2, 3), calls=_REBUILDS),
     "storm": IndexMode(WEATHERS["storm"], crashes=0.4, dozes=0.02, skewed=True, keepers=(1, 2, 3)),
 }
 """The kinds of histories by name. A seed alone takes them in turn."""

@@ -15,20 +15,19 @@ from ....index.compact import Compactor
 from ....index.log import Log
 from ....index.view import Index
 from ....locations import Opened
-from ..network import WEATHERS, Network, SimulatedStore
+from ..network import Network, SimulatedStore
 from ..runtime import SimulatedRuntime
 from ..scheduler import Endless, Scheduler, Sleep, Task
 from .bucket import IndexBucket
 from .client import Call, IndexClient
 from .final import compare_all
-from .plan import IndexPlan, index_plan_for
+from .plan import CALM, IndexPlan, index_plan_for
 from .truth import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from ....runtime import Work
-    from ..network import Weather
 
 _LONGEST_SKEW = 3600.0
 _DOZES = (60.0, 7200.0)
@@ -111,7 +110,7 @@ class _DozingStore(SimulatedStore):
 
     async def _send(self, verb: str, key: str, apply: Callable[[], Any]) -> Any:
         task = self._scheduler.current
-        if self._dozes and task is not None and task.weather.faults and task.chance.random() < self._dozes:
+        if self._dozes and task is not None and task.weather is not CALM and task.chance.random() < self._dozes:
             await Sleep(task.chance.uniform(*_DOZES))
         return await super()._send(verb, key, apply)
 
@@ -242,8 +241,8 @@ class _World:
     def _client(self, who: str, steps: Sequence[Any]) -> IndexClient:
         return IndexClient(who, steps, self.plan.mode, self.bucket, self, self.scheduler)
 
-    def _task(self, who: str, coroutine: Coroutine[Any, Any, None], weather: Weather = WEATHERS["fair"]) -> Task:
-        return Task(who, coroutine, self._chance, weather, self.ended)
+    def _task(self, who: str, coroutine: Coroutine[Any, Any, None]) -> Task:
+        return Task(who, coroutine, self._chance, CALM, self.ended)
 
     def _run(self, who: str, coroutine: Coroutine[Any, Any, None]) -> None:
         self.scheduler.start(self._task(who, coroutine))
