@@ -110,7 +110,7 @@ class Index:
         for turn in range(_RESTARTS):
             view = await self.view(own(), as_kept=as_kept and turn == 0)
             if etag is not None and etag == view.known.etag:
-                raise CorruptObject(f"{MANIFEST}: names a page that is missing; `s3store index rebuild` makes it anew")
+                raise page_is_missing()
             yield view
             etag = view.known.etag
         raise StoreUnavailable("the index was compacted again and again while it was read", may_have_landed=False)
@@ -178,6 +178,11 @@ async def _head(store: ObjectStore, key: str) -> Entry | None:
         # Offline, what this machine knows nothing more of is not shown.
         return None
     return entry_of_head(*found)
+
+
+def page_is_missing() -> CorruptObject:
+    """Return the error that says that a page is gone though no newer manifest exists."""
+    return CorruptObject(f"{MANIFEST}: names a page that is missing; `s3store index rebuild` makes it anew")
 
 
 def newest_of_each(entries: Iterable[Entry]) -> dict[str, Entry]:
