@@ -47,13 +47,13 @@ class IndexCore:
         """Answers queries."""
         from .query import Listings
 
-        return Listings(self._index, self._runtime, self.publisher.own, self._upkeep)
+        return Listings(self.reader, self._runtime, self.publisher.own, self._upkeep)
 
     async def status(self) -> IndexStatus:
         """See `SessionIndex.status`."""
         from .reports import IndexStatus
 
-        return IndexStatus.of(await self._index.view())
+        return IndexStatus.of(await self.reader.view())
 
     async def compact(self, *, everything: bool) -> Compacted | None:
         """See `SessionIndex.compact`."""
@@ -65,7 +65,7 @@ class IndexCore:
         """See `SessionIndex.verify`."""
         from .verify import Verify
 
-        verify = Verify(self._store, self._runtime, self._index, self._sizes.prefixes)
+        verify = Verify(self._store, self._runtime, self.reader, self._sizes.prefixes)
         found = await verify.run(progress)
         if fix and found.needs_rebuild:
             await self.rebuild(None)
@@ -77,11 +77,12 @@ class IndexCore:
         """See `SessionIndex.rebuild`."""
         from .rebuild import Rebuild
 
-        rebuild = Rebuild(self._store, self._runtime, self._index, self._compactor, self._sizes.prefixes)
+        rebuild = Rebuild(self._store, self._runtime, self.reader, self._compactor, self._sizes.prefixes)
         return await rebuild.run(progress)
 
     @cached_property
-    def _index(self) -> Index:
+    def reader(self) -> Index:
+        """Reads the index: log, manifest, pages."""
         from .view import Index
 
         return Index(self._store, self._runtime, self._log)
@@ -90,4 +91,4 @@ class IndexCore:
     def _compactor(self) -> Compactor:
         from .compact import Compactor
 
-        return Compactor(self._store, self._runtime, self._patience, self._index, self._sizes)
+        return Compactor(self._store, self._runtime, self._patience, self.reader, self._sizes)
