@@ -5,6 +5,7 @@ a store that needs it is opened.
 """
 
 from .blocking import Session, SessionIndex, SessionStore
+from .caching import CachePolicy
 from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
@@ -17,6 +18,7 @@ from .errors import (
     InvalidOption,
     InvalidRecord,
     InvalidSessionId,
+    NotCached,
     OutcomeUnknown,
     RetryLater,
     S3StoreError,
@@ -42,6 +44,7 @@ __all__ = [
     "AsyncSessionIndex",
     "AsyncSessionStore",
     "BucketNotFound",
+    "CachePolicy",
     "CallAPerson",
     "Change",
     "Clear",
@@ -58,6 +61,7 @@ __all__ = [
     "InvalidRecord",
     "InvalidSessionId",
     "Metadata",
+    "NotCached",
     "OutcomeUnknown",
     "Record",
     "RemoveLast",

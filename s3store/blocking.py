@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from .archive import Archive
+from .caching import local_of
 from .index.policy import IndexPolicy
 from .locations import open_blocking
+from .objects.shelf import Shelf
 from .runtime import BlockingRuntime, run
 from .session import SessionCore
 from .streams.commit import CommitPolicy
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
+    from .caching import CacheChoice
     from .changes import Change
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .warming import Warmed
 
 T = TypeVar("T")
 
@@ -37,7 +41,9 @@ class SessionStore:
     `location` is `s3://bucket/prefix`, `file:///path` (a directory, made if it is missing), `memory://` (gone with
     this object), or an `ObjectStore` of your own. `s3` says how to reach S3: endpoint, credentials, encryption,
     storage class. `policy` bounds how long a commit is tried, and `index` says how listings are kept up to date.
-    Nothing is sent before the first call.
+    `cache` says what is kept on this machine: a directory, a size in bytes, a `CachePolicy` (which also says how fresh
+    what is read must be, and may do without the store), a `Cache`, or False for nothing. None is a `CachePolicy()` for
+    S3, and nothing elsewhere. Nothing is sent before the first call.
 
     The first write to an archive looks whether its store keeps the promises that shared writing needs, and records
     that in `archive.json`; `StoreNotCapable` if not.
@@ -60,8 +66,11 @@ class SessionStore:
         s3: S3Options | None = None,
         policy: CommitPolicy = CommitPolicy(),  # noqa: B008 - it is immutable
         index: IndexPolicy = IndexPolicy(),  # noqa: B008 - it is immutable
+        cache: CacheChoice = None,
     ) -> None:
-        self._archive = Archive(open_blocking(location, s3), BlockingRuntime(), policy, index)
+        opened, runtime = open_blocking(location, s3), BlockingRuntime()
+        local = local_of(opened, cache, runtime, Shelf)
+        self._archive = Archive(opened, runtime, policy, index, local=local)
 
     def __enter__(self) -> Self:
         return self
@@ -274,6 +283,21 @@ class SessionStore:
     def scan(self) -> Iterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""
         return _iterate(self._archive.scan())
+
+    def warm(
+        self,
+        *,
+        limit: int | None = None,
+        progress: Callable[[Warmed], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Warmed:
+        """Bring sessions to this machine's cache, with the list that they stand in; return how many are there now.
+
+        The `limit` (None: all) that changed last, of those for which the `filters` hold. What is there already is not
+        sent again; a session that is changed or deleted meanwhile is left out. `progress` is told now and then how far
+        it has come. Raises `InvalidOption` if there is no cache, or for wrong arguments.
+        """
+        return run(self._archive.warm(filters, limit, progress))
 
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""

@@ -137,6 +137,22 @@ def is_transcript_head(key: str) -> bool:
     return match is not None and match[2] == TRANSCRIPT
 
 
+_LASTING = re.compile(
+    r"sessions/[0-9a-f]{2}/[^/]+/(?:[a-z]+/[0-9]{10,20}-[0-9a-z]+\.jsonl\.zst|artifacts/[0-9a-f]{64}-[0-9a-z]+)"
+    r"|index/pages/[0-9a-z]+\.jsonl\.zst"
+)
+
+
+def never_changes(key: str) -> bool:
+    """Tell whether what is stored under a key stays as it is until it is deleted: segments, artifact bodies, pages."""
+    return _LASTING.fullmatch(key) is not None
+
+
+def is_replaced(key: str) -> bool:
+    """Tell whether what is stored under a key is replaced as a whole: heads, the manifest, the archive's record."""
+    return key in {MANIFEST, ARCHIVE} or _HEAD_KEY.fullmatch(key) is not None
+
+
 def _utf8(session_id: str) -> bytes:
     if not isinstance(session_id, str):
         raise InvalidSessionId(f"a session id is text, not {type(session_id).__name__}")

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
+from .caching import local_of
 from .index.policy import IndexPolicy
 from .locations import open_async
+from .objects.shelf import ThreadedShelf
 from .runtime import AsyncioRuntime
 from .session import SessionCore
 from .streams.commit import CommitPolicy
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncIterator, Callable, Iterable
 
+    from .caching import CacheChoice
     from .changes import Change
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .warming import Warmed
 
 
 class AsyncSessionStore:
@@ -35,7 +39,9 @@ class AsyncSessionStore:
     `location` is `s3://bucket/prefix`, `file:///path` (a directory, made if it is missing), `memory://` (gone with
     this object), or an `ObjectStore` of your own. `s3` says how to reach S3: endpoint, credentials, encryption,
     storage class. `policy` bounds how long a commit is tried, and `index` says how listings are kept up to date.
-    Nothing is sent before the first call.
+    `cache` says what is kept on this machine: a directory, a size in bytes, a `CachePolicy` (which also says how fresh
+    what is read must be, and may do without the store), a `Cache`, or False for nothing. None is a `CachePolicy()` for
+    S3, and nothing elsewhere. Nothing is sent before the first call.
 
     The first write to an archive looks whether its store keeps the promises that shared writing needs, and records
     that in `archive.json`; `StoreNotCapable` if not.
@@ -58,8 +64,11 @@ class AsyncSessionStore:
         s3: S3Options | None = None,
         policy: CommitPolicy = CommitPolicy(),  # noqa: B008 - it is immutable
         index: IndexPolicy = IndexPolicy(),  # noqa: B008 - it is immutable
+        cache: CacheChoice = None,
     ) -> None:
-        self._archive = Archive(open_async(location, s3), AsyncioRuntime(), policy, index)
+        opened, runtime = open_async(location, s3), AsyncioRuntime()
+        local = local_of(opened, cache, runtime, ThreadedShelf)
+        self._archive = Archive(opened, runtime, policy, index, local=local)
 
     async def __aenter__(self) -> Self:
         return self
@@ -274,6 +283,21 @@ class AsyncSessionStore:
     def scan(self) -> AsyncIterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""
         return self._archive.scan()
+
+    async def warm(
+        self,
+        *,
+        limit: int | None = None,
+        progress: Callable[[Warmed], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Warmed:
+        """Bring sessions to this machine's cache, with the list that they stand in; return how many are there now.
+
+        The `limit` (None: all) that changed last, of those for which the `filters` hold. What is there already is not
+        sent again; a session that is changed or deleted meanwhile is left out. `progress` is told now and then how far
+        it has come. Raises `InvalidOption` if there is no cache, or for wrong arguments.
+        """
+        return await self._archive.warm(filters, limit, progress)
 
     async def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""

@@ -35,7 +35,7 @@ _APART = {
 """Options with those that make no sense beside them."""
 
 
-def _filters(function: F) -> F:
+def session_filters(function: F) -> F:
     """Add an option for each of `Filters`, under its name there."""
     options = [
         *(click.option(f"--{name}", help=f"Only those of this {name}.") for name in _TEXTS),
@@ -59,7 +59,7 @@ def _filters(function: F) -> F:
 
 
 @click.command(cls=ArchiveCommand, name="ls", short_help="List sessions.")
-@_filters
+@session_filters
 @click.option("--running", is_flag=True, help="Only those whose turn is under way, the one that began last first.")
 @click.option("--stuck", type=age, help="Only those whose turn began longer ago than this, the oldest first: 90, 5m.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")

@@ -10,7 +10,7 @@ import orjson
 
 from ..errors import CorruptObject, UnsupportedFormat
 from ..keys import MANIFEST
-from ..objects.base import NoSuchKey, NotModified
+from ..objects.base import NoSuchKey, NotModified, parsed
 from ..streams.commit import Known
 from ..streams.head import HISTORY
 from .pages import PageInfo
@@ -97,7 +97,7 @@ class ManifestCell:
             return last
         except NoSuchKey:
             return Known(None, None)
-        self._last = found = Known(read_manifest(stored.body), stored.etag)
+        self._last = found = Known(*await parsed(stored, read_manifest))
         return found
 
 

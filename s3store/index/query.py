@@ -198,7 +198,7 @@ class Listings:
         query = Query.of(filters, "newest")
         if not query.where.everything:
             return len([entry.id async for entry in self._entries(query)])
-        async for view in self._index.views(self._own):
+        async for view in self._index.views(self._own, as_kept=True):
             walk = NewestFirst(self._sources(view, _AHEAD), query.where.may_take_of, skip=_END)
             try:
                 async for _ in walk.batches():
@@ -237,7 +237,7 @@ class Listings:
         # No set: that the garbage collector would go over again and again, and there may be millions.
         given: dict[str, None] = {}
         after, began, offset = query.after, _END, query.offset
-        async for view in self._index.views(self._own):
+        async for view in self._index.views(self._own, as_kept=True):
             self._upkeep.saw(len(view.logged))
             try:
                 async with aclosing(self._matching(view, query, after, began, offset)) as batches:

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .base import identified
+
 if TYPE_CHECKING:
     from .base import ListPage, ObjectStore, StoredObject
 
@@ -73,6 +75,10 @@ class CountingStore:
         """See `ObjectStore.list_page`."""
         self._add(Counts(lists=1))
         return await self._store.list_page(prefix, after=after, limit=limit)
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: that of the store inside."""
+        return await identified(self._store).identity()
 
     async def close(self) -> None:
         """Close the store inside. The counts stay readable."""

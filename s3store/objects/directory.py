@@ -75,6 +75,7 @@ class DirectoryStore:
     def __init__(self, root: Path | str, *, durable: bool = True) -> None:
         self._root = os.path.abspath(root)
         self._durable = durable
+        self._identity = f"directory:{os.getuid()}:{os.path.realpath(root)}"
         self._locks = _KeyLocks(os.path.join(self._root, _LOCKS))
         self._open()
 
@@ -118,6 +119,10 @@ class DirectoryStore:
                     return ListPage(tuple(found), found[-1].key)
                 found.append(listed)
         return ListPage(tuple(found), None)
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: the directory's true path, and who reads it."""
+        return self._identity
 
     async def close(self) -> None:
         """Nothing is held between operations."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 from bisect import bisect_left, bisect_right, insort
 from datetime import UTC, datetime
@@ -37,6 +38,7 @@ class MemoryStore:
         self._objects: dict[str, tuple[StoredObject, datetime]] = {}
         self._sorted: list[tuple[bytes, str]] = []
         self._lock = threading.Lock()
+        self._identity = f"memory:{secrets.token_hex(16)}"
 
     async def get(
         self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
@@ -92,6 +94,10 @@ class MemoryStore:
                 for key, (stored, modified) in ((key, self._objects[key]) for key in keys[:limit])
             )
         return ListPage(listed, listed[-1].key if len(keys) > limit else None)
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: another one for each store, since no other holds the same objects."""
+        return self._identity
 
     async def close(self) -> None:
         """Nothing to give back; the objects stay as long as the store does."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from ..errors import InvalidOption
 from .s3_errors import CutBody
-from .s3_store import Answer, S3Store, client_config
+from .s3_store import Answer, Credentials, S3Store, client_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,9 @@ class _Client(Protocol):
 
 
 class _Session(Protocol):
+    profile_name: str
     client: Callable[..., _Client]
+    get_credentials: Callable[[], Credentials | None]
 
 
 class S3BlockingStore(S3Store):
@@ -60,6 +62,11 @@ class S3BlockingStore(S3Store):
             self._closed = True
             while self._clients:
                 self._clients.popitem()[1].close()
+
+    async def _who(self) -> tuple[str, Credentials | None]:
+        with self._lock:
+            self._session = self._session or _session(self._options)
+            return self._session.profile_name, self._session.get_credentials()
 
     async def _send(self, request: S3Request) -> Answer:
         send: Callable[..., Answer] = getattr(self._client(request.operation), request.operation.method)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runtime import run
+from .base import identified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -44,6 +45,10 @@ class ThreadedStore:
     async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
         """See `ObjectStore.list_page`."""
         return await self._in_thread(lambda: self._store.list_page(prefix, after=after, limit=limit))
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: that of the store inside."""
+        return await self._in_thread(lambda: identified(self._store).identity())
 
     async def close(self) -> None:
         """Wait for the operations that have started, end the threads, and close the store inside."""

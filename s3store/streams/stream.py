@@ -12,6 +12,7 @@ What is said of order here is said of safety:
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,14 +22,16 @@ from ..errors import (
     Conflict,
     CorruptObject,
     Decide,
+    NotCached,
     OutcomeUnknown,
     SessionDeleted,
     SessionNotFound,
     StoreUnavailable,
+    UnsupportedFormat,
 )
 from ..keys import TRANSCRIPT, StreamKeys, session_prefix
 from ..model import Committed, Record, SessionInfo, Transcript
-from ..objects.base import NoSuchKey, all_keys
+from ..objects.base import NoSuchKey, all_keys, parsed
 from .change import Deletion, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
@@ -66,7 +69,11 @@ class Listener(Protocol):
 
 
 class Streams:
-    """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth."""
+    """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth.
+
+    Commits read `store`; who only reads gets heads from `reader`, which may be content with what is a little older; and
+    `kept` gives heads to guess with, asking nobody.
+    """
 
     def __init__(
         self,
@@ -76,9 +83,13 @@ class Streams:
         sizes: Sizes,
         listener: Listener | None = None,
         *,
+        reader: ObjectStore | None = None,
+        kept: ObjectStore | None = None,
         guess_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         self._store = store
+        self._reader = reader or store
+        self._kept = kept
         self._runtime = runtime
         self._policy = policy
         self._sizes = sizes
@@ -96,7 +107,7 @@ class Streams:
         async with self._turns.of(key):
             change = StreamChange(place, _Segments(self, place.keys), changes, terms, self._sizes)
             announced = self._announced(place, change)
-            guess = _ABSENT if terms.must_be_new else self._guesses.get(key)
+            guess = _ABSENT if terms.must_be_new else await self._guess(place.keys)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
             try:
@@ -193,16 +204,26 @@ class Streams:
             try:
                 window = await self._sealed(keys, wanted[at : at + _READ_AHEAD], start)
             except NoSuchKey as gone:
-                _refuse_gap(keys, gone, head, await self._live(session_id, stream, terms))
+                _refuse_gap(keys, gone, head, await self._live(session_id, stream, terms, asked=True))
                 raise _replaced(session_id) from None
             for part in window:
                 yield [Record.from_fields(line) for line in part]
         yield [Record.from_fields(line) for line in _tail_from(keys, head, start)]
 
+    async def fetch(self, session_id: str, *, stream: str = TRANSCRIPT) -> int:
+        """Read a head and its segments one after the other, and return their size in bytes; the records do not matter.
+
+        Raises `SessionNotFound`, and `NoSuchKey` if the transcript is replaced meanwhile.
+        """
+        head = await self._live(session_id, stream, Terms(), asked=True)
+        for segment in head.segments:
+            await self.segment_lines(StreamKeys.of(session_id, stream), segment)
+        return head.total_size
+
     async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
         """Return the lines of a segment. Raises `NoSuchKey` if it is gone."""
         stored = await self._store.get(keys.segment(segment.name))
-        return unpack_segment(keys, segment, stored.body)
+        return (await parsed(stored, partial(unpack_segment, keys, segment))).value
 
     async def segment_keys(self, keys: StreamKeys, segment: Segment) -> frozenset[str]:
         """Return the idempotency keys in a segment; it never changes, so they are remembered."""
@@ -215,16 +236,25 @@ class Streams:
                 self._segment_keys.popitem(last=False)
         return known
 
-    async def read_head(self, keys: StreamKeys) -> Known[Head]:
-        """Read a head from the store, and remember it."""
+    async def read_head(self, keys: StreamKeys, store: ObjectStore | None = None) -> Known[Head]:
+        """Read a head, from the store itself unless another is given, and remember it."""
         try:
-            stored = await self._store.get(keys.head)
+            stored = await (store or self._store).get(keys.head)
+            known = Known[Head](*await parsed(stored, partial(unpack_head, keys)))
         except NoSuchKey:
             known = _ABSENT
-        else:
-            known = Known(unpack_head(keys, stored.body), stored.etag)
         self._guesses.put(keys.head, known)
         return known
+
+    async def _guess(self, keys: StreamKeys) -> Known[Head] | None:
+        """Return a state that a head may be in: what this process remembers of it, or what this machine has kept."""
+        known = self._guesses.get(keys.head)
+        if known is not None or self._kept is None:
+            return known
+        try:
+            return await self.read_head(keys, self._kept)
+        except (NotCached, CorruptObject, UnsupportedFormat):
+            return None
 
     def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Announced:
         if self._listener is None or place.keys.stream != TRANSCRIPT:
@@ -250,13 +280,17 @@ class Streams:
     def _place(self, session_id: str, stream: str) -> Workplace:
         return Workplace(self._store, self._runtime, StreamKeys.of(session_id, stream))
 
-    async def _live(self, session_id: str, stream: str, terms: Terms) -> Head:
-        known = await self.read_head(StreamKeys.of(session_id, stream))
-        terms.check(session_id, known.state)
-        live = living(known.state)
-        if live is None:
-            raise SessionNotFound(f"session {session_id!r}: not found")
-        return live
+    async def _live(self, session_id: str, stream: str, terms: Terms, *, asked: bool = False) -> Head:
+        """Return the head of a session that there is, with `asked` as the store says that it is now."""
+        asked = asked or self._reader is self._store
+        known = await self.read_head(StreamKeys.of(session_id, stream), self._store if asked else self._reader)
+        try:
+            return _checked(session_id, known.state, terms)
+        except Decide:
+            # As in a commit: only the store itself turns a caller down.
+            if asked:
+                raise
+        return await self._live(session_id, stream, terms, asked=True)
 
     async def _read(
         self, session_id: str, stream: str, terms: Terms, first_of: Callable[[Head], int]
@@ -265,7 +299,7 @@ class Streams:
         keys = StreamKeys.of(session_id, stream)
         gap: Head | None = None
         for _ in range(_RESTARTS):
-            head = await self._live(session_id, stream, terms)
+            head = await self._live(session_id, stream, terms, asked=gap is not None)
             first = first_of(head)
             try:
                 sealed = await self._sealed(keys, _segments_from(head, first), first)
@@ -339,6 +373,14 @@ class _Segments:
 
     async def keys(self, segment: Segment) -> frozenset[str]:
         return await self._streams.segment_keys(self._keys, segment)
+
+
+def _checked(session_id: str, head: Head | None, terms: Terms) -> Head:
+    terms.check(session_id, head)
+    live = living(head)
+    if live is None:
+        raise SessionNotFound(f"session {session_id!r}: not found")
+    return live
 
 
 def _committed(session_id: str, change: StreamChange, landed: Landed[Head]) -> Committed:
