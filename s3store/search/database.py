@@ -130,9 +130,9 @@ class Match(NamedTuple):
 
 
 class Database:
-    """The texts of one archive, in a file at `path`. Every method may raise `StoreUnavailable`, as `DerivedFile.do`."""
+    """The texts of one archive, in a file at `path`, or in memory. Every method may raise `StoreUnavailable`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._file = DerivedFile(path, _SCHEMA, _VERSION)
         self.close = self._file.close
 

@@ -25,11 +25,13 @@ _carried_through_a_fork: list[sqlite3.Connection] = []
 class DerivedFile:
     """A file at `path`, 0600, in a folder that is made 0700, with the tables that the statements of `schema` make.
 
+    Without a path it is in memory, for this process alone.
+
     `version` is that of the schema: a file of another one is made anew, as one is that is damaged. Threads take turns;
     processes wait for each other as SQLite has them wait.
     """
 
-    def __init__(self, path: Path, schema: Sequence[str], version: int) -> None:
+    def __init__(self, path: Path | None, schema: Sequence[str], version: int) -> None:
         self._path = path
         self._schema = schema
         self._version = version
@@ -77,10 +79,11 @@ class DerivedFile:
         return self._opened[1]
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Made here and not by SQLite, so that it, and what SQLite puts beside it, is nobody else's to read.
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-        db = sqlite3.connect(self._path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        if self._path is not None:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made here and not by SQLite, so that it, and what SQLite puts beside it, is nobody else's to read.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+        db = sqlite3.connect(self._path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
