@@ -28,6 +28,8 @@ class Text(NamedTuple):
 
 def text_of(record: Record) -> Text:
     """Return what is searched of a record; the text is empty where it says nothing."""
+    if isinstance(record.message, str):
+        return Text(record.seq, microseconds(record.at), fit(record.message))
     parts = [part for part in read_message(record.message) if part.kind not in _NOT_SAID]
     said = [f"{part.tool_name} {part.text}" if part.kind == "tool_call" else part.text for part in parts]
     return Text(record.seq, microseconds(record.at), fit("\n".join(said)))
