@@ -33,6 +33,7 @@ from .errors import (
 from .index.policy import IndexPolicy
 from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
+from .search.results import Found, Hit
 from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore
 from .streams.commit import CommitPolicy
 from .version import __version__
@@ -56,6 +57,8 @@ __all__ = [
     "Extend",
     "Filters",
     "FixTheCall",
+    "Found",
+    "Hit",
     "IndexPolicy",
     "InvalidOption",
     "InvalidRecord",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -13,7 +14,7 @@ from .errors import CorruptObject, InvalidOption, StoreNotCapable, StoreUnavaila
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
-from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced, parsed
+from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced, identified, parsed
 from .objects.cached import Freshness, Readings
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
@@ -24,6 +25,7 @@ from .version import WRITER
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from .jsontext import JsonValue
     from .locations import Opened
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .objects.cached import Local
     from .objects.capability import Capability
     from .runtime import Runtime
+    from .search.service import SearchCore
     from .streams.commit import CommitPolicy
     from .warming import Warmed
 
@@ -53,7 +56,8 @@ class Archive:
     """The core of both faces. It awaits nothing but the store and the runtime that it is given.
 
     With `index` None the index is told nothing: for those who look at the streams alone. `local` is what this machine
-    keeps of the archive.
+    keeps of the archive, and `search_folder` says where it keeps what is searched; None stands for its
+    memory.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Archive:
         sizes: Sizes = Sizes(),  # noqa: B008 - it is immutable
         index_sizes: IndexSizes = IndexSizes(),  # noqa: B008 - it is immutable
         local: Local | None = None,
+        search_folder: Callable[[], Path | None] = lambda: None,
     ) -> None:
         self.store, reader, kept = Readings.of(opened.store, local)
         self.runtime = runtime
@@ -76,6 +81,8 @@ class Archive:
         listener = None if index is None else self.index.publisher
         self.streams = Streams(self.store, runtime, policy, sizes, listener, reader=reader, kept=kept)
         self._bare = opened.store
+        self._reader = reader
+        self._search_folder = search_folder
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
@@ -129,11 +136,30 @@ class Archive:
             raise InvalidOption("cache: there is none to bring sessions to; this archive was opened without")
         return await warm(self.streams, self.runtime, self.index.listings.sessions(filters, limit=limit), progress)
 
+    @cached_property
+    def search(self) -> SearchCore:
+        """Finds sessions by the words in their messages."""
+        from .search.service import SearchCore
+
+        contents, own = self.index.contents, self.index.publisher.own
+        return SearchCore(contents, self.streams, self.runtime, own, self._search_place)
+
+    async def _search_place(self) -> Path | None:
+        """Return the file that is searched: another one for other rights, or another archive in the same place."""
+        record, _ = await self._stored_record(self._reader)
+        folder = self._search_folder()
+        if folder is None or record is None:
+            return None
+        whose = f"{record.id} {await identified(self._bare).identity()}"
+        return folder / f"{hashlib.sha256(whose.encode()).hexdigest()[:32]}.sqlite"
+
     async def close(self) -> None:
-        """Publish what waits for it, and give back connections and threads."""
+        """Publish what waits for it, and give back connections, files and threads."""
         try:
             await self.index.publisher.flush()
         finally:
+            if "search" in vars(self):
+                await self.search.close()
             # First what still works in the background, then what it works on.
             await self.runtime.close()
             await self.store.close()

@@ -6,10 +6,11 @@ be shared between threads.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from .archive import Archive
-from .caching import local_of
+from .caching import local_of, search_folder
 from .index.policy import IndexPolicy
 from .locations import open_blocking
 from .objects.shelf import Shelf
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .search.results import Found
     from .warming import Warmed
 
 T = TypeVar("T")
@@ -70,7 +72,9 @@ class SessionStore:
     ) -> None:
         opened, runtime = open_blocking(location, s3), BlockingRuntime()
         local = local_of(opened, cache, runtime, Shelf)
-        self._archive = Archive(opened, runtime, policy, index, local=local)
+        self._archive = Archive(
+            opened, runtime, policy, index, local=local, search_folder=partial(search_folder, opened, cache)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -279,6 +283,19 @@ class SessionStore:
         A session whose turn has no `started_at` is never among them. `filters` as for `running`.
         """
         return run(self._archive.index.listings.stuck(seconds, filters))
+
+    def search(self, query: str, *, limit: int = 50, **filters: Unpack[Filters]) -> Found:
+        """Return the sessions that have all the words of `query`, in their messages, their name or their id.
+
+        The best come first, at most `limit` (0 or more) of them, and only those for which the `filters` hold, as in
+        `list`. `"in quotes"` is a phrase, `begin*` the start of a word; capitals and accents do not matter. The words
+        may stand in several messages of a session; each comes with the message that fits best, and the part of it.
+
+        What is searched is kept in a file on this machine, beside the cache, and brought up to date first: of sessions
+        that changed, what is new is read. Raises `InvalidOption` if there is no word to look for, or for wrong filters;
+        `StoreUnavailable` also where the file cannot be used.
+        """
+        return run(self._archive.search.search(query, limit, filters))
 
     def scan(self) -> Iterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""

@@ -11,6 +11,8 @@ from .objects.base import identified
 from .objects.cached import Freshness, Local
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .locations import Opened
     from .objects.shelf import Keeper, Shelf
     from .runtime import Runtime
@@ -83,10 +85,20 @@ class CachePolicy:
         """Return the cache. Nothing is opened on the disk before it is used."""
         if _is_keeper(self.place):
             return cast("Keeper", self.place)
-        from .cache import Cache, default_directory
+        from .cache import Cache
 
-        place = default_directory() if self.place is None else os.path.expanduser(cast("str", self.place))
-        return Cache(place, space=SPACE, size_limit=self.size or _default_size())
+        return Cache(self.directory, space=SPACE, size_limit=self.size or _default_size())
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the cache; the default one beside a `Cache` of your own."""
+        if self.place is None or _is_keeper(self.place):
+            from .cache import default_directory
+
+            return default_directory()
+        from pathlib import Path
+
+        return Path(cast("str", self.place)).expanduser()
 
 
 CacheChoice: TypeAlias = "CachePolicy | Keeper | str | os.PathLike[str] | int | bool | None"
@@ -106,6 +118,19 @@ def local_of(opened: Opened, choice: CacheChoice, runtime: Runtime, shelf: type[
     identity = identified(opened.store).identity
     kept = shelf(policy.open(), identity, closes=not _is_keeper(policy.place))
     return Local(kept, Freshness(policy.max_age, policy.offline), lambda: runtime.now().timestamp())
+
+
+def search_folder(opened: Opened, choice: CacheChoice) -> Path | None:
+    """Return where this machine keeps what is searched of archives: in the cache's directory, or the default one.
+
+    None for an archive in memory, which is gone before anybody could find it there. Raises as `local_of`.
+    """
+    from .objects.memory import MemoryStore
+
+    if isinstance(opened.store, MemoryStore):
+        return None
+    policy = CachePolicy.of(choice, by_default=False)
+    return (CachePolicy() if policy is None else policy).directory / "search"
 
 
 def _is_keeper(place: object) -> bool:

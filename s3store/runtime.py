@@ -54,6 +54,10 @@ class Runtime(Protocol):
         """Run coroutines side by side and return their results in order; the first error ends them all."""
         ...
 
+    async def local(self, work: Callable[[], T]) -> T:
+        """Do what waits for this machine alone, such as its disk; where there is an event loop, beside it."""
+        ...
+
     def lock(self) -> AbstractAsyncContextManager[Any]:
         """Return a new lock that one task (or thread) holds at a time. Entering it twice waits for ever."""
         ...
@@ -122,6 +126,10 @@ class BlockingRuntime(_SystemClock):
             for future, coroutine in zip(futures, coroutines, strict=True):
                 if future.cancel():
                     coroutine.close()
+
+    async def local(self, work: Callable[[], T]) -> T:
+        """Do it in the calling thread."""
+        return work()
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a `threading.Lock` in the shape that the core awaits."""
@@ -247,6 +255,12 @@ class AsyncioRuntime(_SystemClock):
             # A caller of the core knows the errors of s3store.errors, not groups of them: the first one speaks.
             raise failures.exceptions[0] from None
         return [task.result() for task in tasks]
+
+    async def local(self, work: Callable[[], T]) -> T:
+        """Do it in a thread. A caller that is cancelled goes on at once; the work runs to its end."""
+        import asyncio
+
+        return await asyncio.to_thread(work)
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return an `asyncio.Lock`."""

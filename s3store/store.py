@@ -6,10 +6,11 @@ A call that is cancelled leaves a session as it was or as it was to be, never in
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
-from .caching import local_of
+from .caching import local_of, search_folder
 from .index.policy import IndexPolicy
 from .locations import open_async
 from .objects.shelf import ThreadedShelf
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .search.results import Found
     from .warming import Warmed
 
 
@@ -68,7 +70,9 @@ class AsyncSessionStore:
     ) -> None:
         opened, runtime = open_async(location, s3), AsyncioRuntime()
         local = local_of(opened, cache, runtime, ThreadedShelf)
-        self._archive = Archive(opened, runtime, policy, index, local=local)
+        self._archive = Archive(
+            opened, runtime, policy, index, local=local, search_folder=partial(search_folder, opened, cache)
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -279,6 +283,19 @@ class AsyncSessionStore:
         A session whose turn has no `started_at` is never among them. `filters` as for `running`.
         """
         return await self._archive.index.listings.stuck(seconds, filters)
+
+    async def search(self, query: str, *, limit: int = 50, **filters: Unpack[Filters]) -> Found:
+        """Return the sessions that have all the words of `query`, in their messages, their name or their id.
+
+        The best come first, at most `limit` (0 or more) of them, and only those for which the `filters` hold, as in
+        `list`. `"in quotes"` is a phrase, `begin*` the start of a word; capitals and accents do not matter. The words
+        may stand in several messages of a session; each comes with the message that fits best, and the part of it.
+
+        What is searched is kept in a file on this machine, beside the cache, and brought up to date first: of sessions
+        that changed, what is new is read. Raises `InvalidOption` if there is no word to look for, or for wrong filters;
+        `StoreUnavailable` also where the file cannot be used.
+        """
+        return await self._archive.search.search(query, limit, filters)
 
     def scan(self) -> AsyncIterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PAIRS = [(SessionStore, AsyncSessionStore), (Session, AsyncSession), (SessionIndex, AsyncSessionIndex)]
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {
-    "close", "session", "scan", "check", "warm", "index", "list", "page", "count", "running", "stuck",
+    "close", "session", "scan", "check", "warm", "index", "list", "page", "count", "running", "stuck", "search",
 }  # fmt: skip
 
 

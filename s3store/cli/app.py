@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMMANDS: Mapping[str, str] = {
     "import": "Bring in sessions from files of other tools.",
     "ls": "List sessions.",
+    "search": "Find sessions by the words in them.",
     "show": "Show a session as a conversation.",
     "tail": "Show the last messages of a session, and follow it.",
     "stat": "Show what is known of a session.",

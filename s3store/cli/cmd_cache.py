@@ -10,10 +10,10 @@ import click
 from ..caching import CachePolicy
 from ..errors import InvalidOption
 from .archive import ArchiveCommand, archive_options, open_store, settings
-from .cmd_ls import session_filters
 from .exits import SOME_FAILED
 from .output import json_line, plural, row, size_text
 from .progress import Progress
+from .session_filters import given_filters, session_filters
 
 if TYPE_CHECKING:
     from ..cache import Cache
@@ -86,7 +86,7 @@ def warm(*, newest: int | None, as_json: bool, **filters: Any) -> None:
 
     Without a filter or --newest, all there are. What is here already is not sent again.
     """
-    given: Any = {name: value for name, value in filters.items() if value not in {None, ()}}
+    given = given_filters(filters)
     with open_store() as store, Progress("warm", newest) as progress:
         done = store.warm(limit=newest, progress=lambda so_far: progress.at(so_far.sessions), **given)
     if as_json:

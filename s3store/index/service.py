@@ -58,13 +58,13 @@ class IndexCore:
         """Answers queries."""
         from .query import Listings
 
-        return Listings(self._index, self._runtime, self.publisher.own, self._upkeep)
+        return Listings(self.contents, self._runtime, self.publisher.own, self._upkeep)
 
     async def status(self) -> IndexStatus:
         """See `SessionIndex.status`."""
         from .reports import IndexStatus
 
-        return IndexStatus.of(await self._index.view())
+        return IndexStatus.of(await self.contents.view())
 
     async def compact(self, *, everything: bool) -> Compacted | None:
         """See `SessionIndex.compact`."""
@@ -76,7 +76,7 @@ class IndexCore:
         """See `SessionIndex.verify`."""
         from .verify import Verify
 
-        verify = Verify(self._store, self._runtime, self._index, self._sizes.prefixes)
+        verify = Verify(self._store, self._runtime, self.contents, self._sizes.prefixes)
         found = await verify.run(progress)
         if fix and found.needs_rebuild:
             await self.rebuild(None)
@@ -88,11 +88,12 @@ class IndexCore:
         """See `SessionIndex.rebuild`."""
         from .rebuild import Rebuild
 
-        rebuild = Rebuild(self._store, self._runtime, self._index, self._compactor, self._sizes.prefixes)
+        rebuild = Rebuild(self._store, self._runtime, self.contents, self._compactor, self._sizes.prefixes)
         return await rebuild.run(progress)
 
     @cached_property
-    def _index(self) -> Index:
+    def contents(self) -> Index:
+        """Reads the index: its log, its manifest, its pages."""
         from .kept import KeptReading
         from .view import Index
 
@@ -103,4 +104,4 @@ class IndexCore:
     def _compactor(self) -> Compactor:
         from .compact import Compactor
 
-        return Compactor(self._store, self._runtime, self._patience, self._index, self._sizes)
+        return Compactor(self._store, self._runtime, self._patience, self.contents, self._sizes)

@@ -58,6 +58,10 @@ class SimulatedRuntime:
         results: list[T] = await Join(coroutines)
         return results
 
+    async def local(self, work: Callable[[], T]) -> T:
+        """See `Runtime.local`."""
+        return work()
+
     def lock(self) -> AbstractAsyncContextManager[None]:
         """See `Runtime.lock`."""
         return _Lock(self._scheduler)
