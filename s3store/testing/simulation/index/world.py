@@ -19,7 +19,8 @@ from ..network import Network, SimulatedStore
 from ..runtime import SimulatedRuntime
 from ..scheduler import Endless, Scheduler, Sleep, Task
 from .bucket import IndexBucket
-from .client import Call, IndexClient
+from .calls import Call
+from .client import IndexClient
 from .final import compare_all
 from .plan import CALM, IndexPlan, index_plan_for
 from .truth import Owner
@@ -232,10 +233,10 @@ class _World:
         """Compare what is listed with what there is: before the stragglers, after them, and once all is mended."""
         life = self._live("audit", [])
         auditor = self._client("audit", ())
-        self._run("audit", auditor.look(life))
+        self._run("audit", auditor.reader.look(life))
         self.network.release_all(self._chance)
         self.scheduler.run()
-        self._run("audit", auditor.look(life))
+        self._run("audit", auditor.reader.look(life))
         self._run("audit", compare_all(life, auditor, self.bucket, self))
 
     def _client(self, who: str, steps: Sequence[Any]) -> IndexClient:
