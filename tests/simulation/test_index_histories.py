@@ -28,7 +28,7 @@ def test_no_listing_misses_or_makes_up_anything(mode: str) -> None:
 
 @pytest.fixture(scope="module")
 def reports() -> list[IndexReport]:
-    return [simulate_index(seed) for seed in range(150)]
+    return [simulate_index(seed) for seed in range(100)]
 
 
 def test_histories_meet_what_they_are_there_for(reports: list[IndexReport]) -> None:
@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_history(mode: str) -> None:
 def test_a_history_does_not_hang_on_the_hash_seed_of_the_process() -> None:
     program = (
         "from s3store.testing.simulation.index import simulate_index; "
-        "print([simulate_index(s).digest() for s in range(20)])"
+        "print([simulate_index(s).digest() for s in range(10)])"
     )
     outputs = [
         subprocess.run(
@@ -104,18 +104,18 @@ def test_a_plan_can_be_run_again_with_less_in_it() -> None:
 
 
 def test_a_soak_runs_every_scenario_on_several_cores(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = soak(start=0, seeds=25, seconds=None, mode="late", jobs=2)
+    tally = soak(start=0, seeds=12, seconds=None, mode="late", jobs=2)
 
-    assert tally.histories == 50
+    assert tally.histories == 24
     assert tally.failed == 0
     said = capsys.readouterr().out.splitlines()
-    assert [line.split(" histories")[0] for line in said] == ["sessions: 25", "index: 25"]
+    assert [line.split(" histories")[0] for line in said] == ["sessions: 12", "index: 12"]
 
 
 def test_a_soak_prints_what_goes_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("s3store.index.view._is_sure", lambda entry: hasattr(entry, "fields"))
 
-    tally = soak(start=0, seeds=30, seconds=None, mode="lossy", scenario="index")
+    tally = soak(start=0, seeds=5, seconds=None, mode="lossy", scenario="index")
 
     assert tally.failed > 0
     said = capsys.readouterr().out
