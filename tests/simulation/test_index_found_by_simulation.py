@@ -1,4 +1,4 @@
-"""Faults that the simulator found in the index, each as the few requests that it takes."""
+"""Faults that the simulator found in the index, or its making did, each as the few requests that it takes."""
 
 from __future__ import annotations
 

@@ -135,6 +135,7 @@ class _Life:
         self.tasks: list[Task] = []
         self.dies_after: int | None = None
         self._world = world
+        self._dead = False
 
     def _on_request(self, task: Task) -> None:
         if task.chance.random() < task.weather.jumps:
@@ -145,7 +146,7 @@ class _Life:
                 self._world.scheduler.after(task.chance.uniform(0.0, 0.15), self._die)
 
     def _begin_beside(self, parent: Task, work: Work) -> None:
-        if self.dies_after is not None and self.dies_after <= 0 and not self.tasks:
+        if self._dead:
             return
         task = Task(f"{parent.who}+", work(), parent.chance, parent.weather, self._world.ended_beside)
         self.tasks.append(task)
@@ -155,7 +156,7 @@ class _Life:
         self._world.note(self.name, "crashes")
         for task in self.tasks:
             task.close()
-        self.tasks.clear()
+        self._dead = True
         self._world.revive(self)
 
 
