@@ -1,4 +1,4 @@
-"""Faults that the simulator found in the index, each as the few requests that it takes."""
+"""Faults that the simulator found in the index, or its making did, each as the few requests that it takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from s3store.archive import Archive
 from s3store.changes import Append, Update
 from s3store.errors import StoreUnavailable
 from s3store.index.sizes import IndexSizes
-from s3store.keys import INDEX_PAGES, MANIFEST, is_transcript_head
+from s3store.keys import INDEX_PAGES, MANIFEST, is_transcript_head, transcript_head
 from s3store.locations import Opened
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import BlockingRuntime, run
@@ -166,9 +166,17 @@ class LateStore(MemoryStore):
 
     keeps = False
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: Callable[[], object] = lambda: None
+
+    def let_land(self) -> None:
+        self._kept()
+
     async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         if self.keeps and is_transcript_head(key):
-            self.let_land = lambda: run(MemoryStore.put(self, key, body, if_match=if_match, if_absent=if_absent))
+            put = super().put
+            self._kept = lambda: run(put(key, body, if_match=if_match, if_absent=if_absent))
             raise StoreUnavailable("no answer")
         return await super().put(key, body, if_match=if_match, if_absent=if_absent)
 
@@ -235,3 +243,18 @@ def test_a_list_that_starts_over_shows_what_came_up_past_its_place_on_a_slow_clo
 
     assert found[:2] == ["s4", "s3"]
     assert sorted(found) == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def test_a_session_that_a_rebuild_has_dropped_meanwhile_needs_no_mending(
+    objects: InterruptedStore, store: SessionStore, other: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s3store.index.verify._PAUSE", 0.0)
+    runs(other, 2)
+    run(objects.delete(transcript_head("s0")))
+    # Read once to compare, three times to look again, and then to mend.
+    objects.before("get", MANIFEST, 5, lambda: other.index.rebuild())
+
+    found = store.index.verify(fix=True)
+
+    assert [(each.session_id, each.fault) for each in found.differences] == [("s0", "gone")]
+    assert ids(other.list()) == ["s1"]

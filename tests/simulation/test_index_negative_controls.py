@@ -161,6 +161,21 @@ def test_a_change_that_is_acknowledged_before_its_entry_is_found(monkeypatch: py
     assert _first_violation("fair", 100).violations
 
 
+def test_a_process_that_does_not_see_its_own_writes_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Publisher, "own", lambda self: [])
+
+    assert _first_violation("relaxed", 300).violations
+
+
+def test_a_close_that_publishes_nothing_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def flush(self: Publisher) -> None:
+        await self._take_back()
+
+    monkeypatch.setattr(Publisher, "flush", flush)
+
+    assert _first_violation("relaxed", 100).violations
+
+
 def test_a_deleted_entry_dropped_from_the_index_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     add = _RunWriter.add
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from ....model import SessionSummary
     from .bucket import IndexBucket
-    from .client import IndexClient, Life, Recorder
+    from .calls import Life, Recorder
+    from .client import IndexClient
     from .truth import State
 
 _MENDABLE = frozenset({"missing", "behind"})
@@ -57,7 +58,7 @@ async def _compare(life: Life, auditor: IndexClient, bucket: IndexBucket, record
         wrong.append(f"counts {counted} of {len(newest)}")
     recorder.end(call, "done", wrong)
     for asked in (Asked(limit=2), Asked("oldest", limit=1)):
-        shown = await auditor.pages(life, {}, asked)
+        shown = await auditor.reader.pages(life, {}, asked)
         call = recorder.call(auditor.who, "compare the pages")
         expected = newest if asked.order == "newest" else newest[::-1]
         recorder.end(call, "done", _differs("shows", shown or (), expected))

@@ -19,7 +19,8 @@ from ..network import Network, SimulatedStore
 from ..runtime import SimulatedRuntime
 from ..scheduler import Endless, Scheduler, Sleep, Task
 from .bucket import IndexBucket
-from .client import Call, IndexClient
+from .calls import Call
+from .client import IndexClient
 from .final import compare_all
 from .plan import CALM, IndexPlan, index_plan_for
 from .truth import Owner
@@ -134,6 +135,7 @@ class _Life:
         self.tasks: list[Task] = []
         self.dies_after: int | None = None
         self._world = world
+        self._dead = False
 
     def _on_request(self, task: Task) -> None:
         if task.chance.random() < task.weather.jumps:
@@ -144,7 +146,7 @@ class _Life:
                 self._world.scheduler.after(task.chance.uniform(0.0, 0.15), self._die)
 
     def _begin_beside(self, parent: Task, work: Work) -> None:
-        if self.dies_after is not None and self.dies_after <= 0 and not self.tasks:
+        if self._dead:
             return
         task = Task(f"{parent.who}+", work(), parent.chance, parent.weather, self._world.ended_beside)
         self.tasks.append(task)
@@ -154,7 +156,7 @@ class _Life:
         self._world.note(self.name, "crashes")
         for task in self.tasks:
             task.close()
-        self.tasks.clear()
+        self._dead = True
         self._world.revive(self)
 
 
@@ -232,10 +234,10 @@ class _World:
         """Compare what is listed with what there is: before the stragglers, after them, and once all is mended."""
         life = self._live("audit", [])
         auditor = self._client("audit", ())
-        self._run("audit", auditor.look(life))
+        self._run("audit", auditor.reader.look(life))
         self.network.release_all(self._chance)
         self.scheduler.run()
-        self._run("audit", auditor.look(life))
+        self._run("audit", auditor.reader.look(life))
         self._run("audit", compare_all(life, auditor, self.bucket, self))
 
     def _client(self, who: str, steps: Sequence[Any]) -> IndexClient:
