@@ -46,7 +46,7 @@ class CatchUp:
 
     async def run(self) -> tuple[str, ...]:
         """Take in all that was acknowledged before; return the ids of changed sessions that could not be read."""
-        async for view in self._index.views(self._own):
+        async for view in self._index.views(self._own, as_kept=True):
             try:
                 await self._take_in(view)
             except PageGone:

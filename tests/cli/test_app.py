@@ -128,7 +128,7 @@ def test_completion_scripts(cli: Cli, shell: str) -> None:
 def test_completion_knows_the_commands(cli: Cli) -> None:
     cli.env |= {"_S3STORE_COMPLETE": "bash_complete", "COMP_WORDS": "s3store s", "COMP_CWORD": "1"}
     out, _ = cli.start().communicate(timeout=20)
-    assert {line.split(",")[1] for line in out.decode().split()} == {"show", "stat", "set"}
+    assert {line.split(",")[1] for line in out.decode().split()} == {"search", "show", "stat", "set"}
 
 
 @pytest.mark.parametrize("args", [("show", "--raw"), ("export", "--out", "-")])
