@@ -26,8 +26,8 @@ SETTINGS = {
     "disk_min_file_size": INLINE,
     "disk_pickle_protocol": 0,
     "eviction_policy": "least-recently-stored",
-    # 2 MB for each thread at most.
-    "sqlite_cache_size": 512,
+    # 8 MB for each thread at most.
+    "sqlite_cache_size": 2048,
     # A process that reads from mapped memory is killed when somebody cuts the file short.
     "sqlite_mmap_size": 0,
 }
