@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakSet
 
-from .folder import locked, prepare, set_aside
+from .folder import DATABASE, locked, prepare, set_aside
 from .model import Cached, CacheInfo, Verified
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SMALLEST_SIZE_LIMIT = 1 << 20
 # An empty cache takes some 50 KB of this; a body that takes half of a cache would only drive out what is of use.
 _LARGEST_PART = 2
-_OPEN_SECONDS = 1.0
+_OPEN_SECONDS = 2.0
 # A cache that failed is opened again, but a fault that lasts shall not cost an opening at each call.
 _PAUSE_SECONDS = 1.0
 
@@ -275,10 +275,13 @@ def _keep(rows: Rows, key: str, tag: str, body: bytes, at: float | None) -> None
 def _open(directory: Path, size_limit: int, known_damaged: tuple[int, int] | None) -> Rows:
     """Open the rows; a database that is damaged, or not a cache's, makes room for a new one."""
     from .faults import damaged
-    from .rows import Rows, identity
+    from .rows import LOCK_SECONDS, Rows, identity
+    from .schema import stands
     from .stamp import Foreign
 
     folder = prepare(directory)
+    if known_damaged is None and stands(folder / DATABASE, LOCK_SECONDS):
+        return Rows(folder, size_limit)
     with locked(directory, _OPEN_SECONDS):
         # Another process may have set it aside since.
         if known_damaged is not None and identity(folder) == known_damaged:

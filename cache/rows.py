@@ -57,8 +57,12 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
         # SQLite gives its log the mode of the database.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
         self.identity = identity(folder)
-        check_schema(self._path, LOCK_SECONDS)
-        super().__init__(str(folder), timeout=LOCK_SECONDS, disk=BytesDisk, **SETTINGS)
+        if check_schema(self._path, LOCK_SECONDS):
+            # diskcache would write every setting anew, in fifty transactions, for which processes that start together
+            # wait for each other.
+            self._disk = BytesDisk(str(folder))
+        else:
+            super().__init__(str(folder), timeout=LOCK_SECONDS, disk=BytesDisk, **SETTINGS)
 
     def find(self, key: str) -> tuple[Stamp, bytes] | None:
         """Return what is kept under a key, checked; None if nothing is.
@@ -249,7 +253,8 @@ class Rows(diskcache.Cache):  # type: ignore[misc]  # diskcache has no types
             con = self._con
             con.execute("PRAGMA busy_timeout = 0").fetchall()
             try:
-                con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                with suppress(sqlite3.OperationalError):
+                    con.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
                 con.execute(f"PRAGMA busy_timeout = {int(LOCK_SECONDS * 1000)}").fetchall()
 

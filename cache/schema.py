@@ -26,27 +26,37 @@ SETTINGS = {
     "disk_min_file_size": INLINE,
     "disk_pickle_protocol": 0,
     "eviction_policy": "least-recently-stored",
-    # 2 MB for each thread at most.
-    "sqlite_cache_size": 512,
+    # 8 MB for each thread at most.
+    "sqlite_cache_size": 2048,
     # A process that reads from mapped memory is killed when somebody cuts the file short.
     "sqlite_mmap_size": 0,
 }
+# diskcache adds these where it is opened with other settings.
+_OPTIONAL = {"Cache_access_time", "Cache_access_count", "Cache_tag_rowid"}
 _OBJECTS = {
     "table": {"Settings", "Cache"},
     "index": {
         *("sqlite_autoindex_Settings_1", "Cache_key_raw", "Cache_expire_time", "Cache_store_time"),
-        # diskcache adds these where it is opened with other settings.
-        *("Cache_access_time", "Cache_access_count", "Cache_tag_rowid"),
+        *_OPTIONAL,
     },
     "trigger": {
         *("Settings_count_insert", "Settings_count_delete"),
         *("Settings_size_insert", "Settings_size_update", "Settings_size_delete"),
     },
 }
+_REQUIRED = {(kind, name) for kind, names in _OBJECTS.items() for name in names - _OPTIONAL}
 
 
-def check_schema(path: Path, seconds: float) -> None:
-    """Look at a database that is about to be opened; one that is being made, or empty, is fine.
+def stands(path: Path, seconds: float) -> bool:
+    """Return whether a database is there, is complete, and is a cache's."""
+    try:
+        return path.exists() and check_schema(path, seconds)
+    except (Foreign, sqlite3.Error):
+        return False
+
+
+def check_schema(path: Path, seconds: float) -> bool:
+    """Look at a database that is about to be opened; return whether it is complete. An empty one is fine too.
 
     Raises:
         Foreign: It holds something that no cache has.
@@ -57,8 +67,11 @@ def check_schema(path: Path, seconds: float) -> None:
         found = con.execute("SELECT type, name FROM sqlite_master").fetchall()
         if any(name not in _OBJECTS.get(kind, set()) for kind, name in found):
             raise Foreign("a database with tables or triggers of others")
-        if ("table", "Settings") in found:
-            _check_settings(con.execute("SELECT key, value FROM Settings").fetchall())
+        if ("table", "Settings") not in found:
+            return False
+        settings = con.execute("SELECT key, value FROM Settings").fetchall()
+    _check_settings(settings)
+    return set(found) >= _REQUIRED and SETTINGS.keys() | METADATA.keys() <= dict(settings).keys()
 
 
 def _check_settings(rows: list[tuple[object, object]]) -> None:

@@ -54,7 +54,7 @@ def run_hammer(directory: str) -> None:
     """Use the cache with others and say how often something was found."""
     sys.stdin.readline()
     cache = Cache(directory, size_limit=2 << 20)
-    found = hammer(cache, f"p{os.getpid()}", 60)
+    found = hammer(cache, f"p{os.getpid()}", 30)
     say(found, cache.info().usable)
 
 
