@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -208,6 +209,34 @@ def test_segments_and_pages_are_read_once(archive: Counted, small_parts: None) -
         asked = archive.asked()
         assert (asked.lists, asked.gets) == (1, gets)
     assert asked.bytes_down == 0
+
+
+def test_a_listing_that_is_repeated_decodes_nothing_again(archive: Counted, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+
+    def noted(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **more: Any) -> Any:
+            decoded.append(function.__name__)
+            return function(*args, **more)
+
+        return wrapper
+
+    for place in ("view.read_page", "manifest.read_manifest", "log.read_text"):
+        module, _, name = place.partition(".")
+        found = getattr(import_module(f"s3store.index.{module}"), name)
+        monkeypatch.setattr(f"s3store.index.{place}", noted(found))
+    writer = archive.open(cache=False)
+    writer.append("a", 1)
+    writer.index.compact()
+    writer.append("b", 1)
+    store = archive.open()
+    first = store.page()
+    assert {"read_page", "read_manifest", "read_text"} <= set(decoded)
+    decoded.clear()
+    archive.asked()
+    assert store.page() == first
+    assert decoded == []
+    assert archive.asked() == Counts(lists=1, gets=1)
 
 
 def test_a_listing_within_max_age_asks_nobody_but_sees_what_this_process_wrote(archive: Counted) -> None:
@@ -515,6 +544,19 @@ def test_a_cache_is_chosen_in_many_ways(tmp_path: Path) -> None:
     assert mine.info().entries > 0
     assert not mine.info().fault
     mine.close()
+
+
+def test_a_function_with_a_small_disk_takes_less_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def limit(policy: CachePolicy) -> int:
+        opened = policy.open()
+        assert isinstance(opened, Cache)
+        return opened.info().size_limit
+
+    assert limit(CachePolicy()) == 1 << 30
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
+    monkeypatch.setenv("TMPDIR", str(default_directory().parent))
+    assert limit(CachePolicy(default_directory())) == 128 << 20
+    assert limit(CachePolicy(default_directory(), 5 << 20)) == 5 << 20
 
 
 @pytest.mark.parametrize("choice", [None, False, "off"])

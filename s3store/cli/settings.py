@@ -91,11 +91,10 @@ class Settings:
             return False
         if place is None and not given:
             return None
-        size, max_age = given.get("cache_size"), given.get("max_age", "0")
         return CachePolicy(
             None if place is None else str(place),
-            None if size is None else _size(self.found["cache_size"]),
-            _seconds(self.found["max_age"]) if max_age != "0" else 0.0,
+            _size(self.found["cache_size"]) if "cache_size" in given else None,
+            _seconds(self.found["max_age"]) if "max_age" in given else 0.0,
             offline=given.get("offline") is True,
         )
 

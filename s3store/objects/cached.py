@@ -111,7 +111,7 @@ class CachedStore:
     ) -> StoredObject:
         """See `ObjectStore.get`. Raises `NotCached` where nobody may be asked."""
         check_get(key, byte_range)
-        kept = await self._find(key) if self._may_have(key, if_none_match) else None
+        kept = await self._find(key, if_none_match) if self._may_have(key, if_none_match) else None
         if kept is None or not (never_changes(key) or self._freshness.takes(kept.at, self._now())):
             if byte_range is not None:
                 return await self._pass_on(key, if_none_match, byte_range)
@@ -215,10 +215,10 @@ class CachedStore:
         asks_anyway = self._freshness == ASKED and not never_changes(key)
         return _is_kept(key) and not (asks_anyway and if_none_match is not None)
 
-    async def _find(self, key: str) -> Kept | None:
+    async def _find(self, key: str, if_none_match: str | None) -> Kept | None:
         kept = await self._shelf.get(key)
-        if kept is None or self._etags is None or never_changes(key):
-            return kept
+        if kept is None or self._etags is None or never_changes(key) or kept.tag == if_none_match:
+            return kept  # With the caller's own ETag, its bytes are not given to anybody.
         return kept if self._etags.believe(kept) else None
 
     async def _ask(self, key: str, if_none_match: str | None, kept: Kept | None) -> StoredObject:

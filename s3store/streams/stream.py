@@ -31,7 +31,7 @@ from ..errors import (
 )
 from ..keys import TRANSCRIPT, StreamKeys, session_prefix
 from ..model import Committed, Record, SessionInfo, Transcript
-from ..objects.base import NoSuchKey, all_keys, parsed
+from ..objects.base import NoSuchKey, NotModified, all_keys, parsed
 from .change import Deletion, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
@@ -237,10 +237,16 @@ class Streams:
         return known
 
     async def read_head(self, keys: StreamKeys, store: ObjectStore | None = None) -> Known[Head]:
-        """Read a head, from the store itself unless another is given, and remember it."""
+        """Read a head, from the store itself unless another is given, and remember it.
+
+        One that this process remembers is not sent again if it has not changed.
+        """
+        known = self._guesses.get(keys.head) or _ABSENT
         try:
-            stored = await (store or self._store).get(keys.head)
+            stored = await (store or self._store).get(keys.head, if_none_match=known.etag)
             known = Known[Head](*await parsed(stored, partial(unpack_head, keys)))
+        except NotModified:
+            pass
         except NoSuchKey:
             known = _ABSENT
         self._guesses.put(keys.head, known)

@@ -9,6 +9,7 @@ import pytest
 from s3store.errors import Decide
 from s3store.keys import StreamKeys, session_prefix
 from s3store.objects.base import all_keys
+from s3store.objects.cached import ETags
 from s3store.objects.memory import MemoryStore
 from s3store.streams import change, commit, stream
 from s3store.streams.change import Deletion, StreamChange
@@ -193,6 +194,13 @@ class _two_etags:  # noqa: N801 - stands for a function
 
     def hexdigest(self) -> str:
         return self._digest
+
+
+def test_an_old_head_under_the_etag_of_the_current_one_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in it is wrong, so that only its ETag tells, and it would be written back as the base of a commit."""
+    monkeypatch.setattr(ETags, "believe", lambda self, kept: True)
+
+    assert _first_violation("cached", 100).violations
 
 
 def test_a_history_that_goes_wrong_is_cut_down_to_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
