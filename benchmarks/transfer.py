@@ -48,10 +48,10 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder, moto_with_bucket() as moto:
         source, target = Path(folder, "source"), Path(folder, "target")
-        _fill(source, options.size)
+        fill(source, options.size)
         for place, up, down, peer_up, peer_down in (
-            ("directory", _directory_up, _directory_down, _copy_up, _copy_down),
-            ("moto", _s3_up, _s3_down, _sdk_up, _sdk_down),
+            ("directory", _directory_up, _directory_down, copy_up, copy_down),
+            ("moto", _s3_up, _s3_down, sdk_up, sdk_down),
         ):
             where = str(Path(folder, "archive")) if place == "directory" else moto.url
             peer = "copy and fsync" if place == "directory" else "SDK"
@@ -61,13 +61,14 @@ def main() -> None:
                 f"{place} down": partial(down, where, target, options.part * MIB),
                 f"{place} down, {peer}": partial(peer_down, where, target, options.part * MIB),
             }
-            _measure(table, jobs, options.size, options.rounds)
+            measure(table, jobs, options.size, options.rounds)
             if target.stat().st_size != source.stat().st_size:
                 raise AssertionError("what came down is not what went up")
     report("transfer", [table], as_json=options.json)
 
 
-def _measure(table: Table, jobs: Mapping[str, Callable[[], None]], size: int, rounds: int) -> None:
+def measure(table: Table, jobs: Mapping[str, Callable[[], None]], size: int, rounds: int) -> None:
+    """Do jobs in turn, each in a process of its own, every second one the peer of the one before it."""
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     peaks: dict[str, int] = dict.fromkeys(jobs, 0)
     for _ in range(rounds):
@@ -87,7 +88,8 @@ def _timed(job: Callable[[], None]) -> tuple[float, int]:
     return time.perf_counter() - began, peak_memory()
 
 
-def _fill(path: Path, size: int) -> None:
+def fill(path: Path, size: int) -> None:
+    """Write so many MiB that do not compress."""
     with path.open("wb") as file:
         for _ in range(size):
             file.write(os.urandom(MIB))
@@ -133,14 +135,16 @@ def _directory_down(where: str, target: Path, part_size: int) -> None:
     _down(DirectoryStore(where), target, part_size)
 
 
-def _copy_up(where: str, source: Path, _part_size: int) -> None:
+def copy_up(where: str, source: Path, _part_size: int) -> None:
+    """Copy a file beside an archive in a directory, and sync it."""
     copy = Path(f"{where}.copy")
     shutil.copyfile(source, copy)
     with copy.open("rb") as file:
         os.fsync(file.fileno())
 
 
-def _copy_down(where: str, target: Path, _part_size: int) -> None:
+def copy_down(where: str, target: Path, _part_size: int) -> None:
+    """Copy it back."""
     shutil.copyfile(f"{where}.copy", target)
 
 
@@ -152,7 +156,8 @@ def _s3_down(where: str, target: Path, part_size: int) -> None:
     _down(S3BlockingStore(BUCKET, "", s3_options(where)), target, part_size)
 
 
-def _sdk_up(where: str, source: Path, part_size: int) -> None:
+def sdk_up(where: str, source: Path, part_size: int) -> None:
+    """Upload by the SDK."""
     import boto3
     from boto3.s3.transfer import TransferConfig
 
@@ -160,7 +165,8 @@ def _sdk_up(where: str, source: Path, part_size: int) -> None:
     boto3.client("s3", endpoint_url=where).upload_file(str(source), BUCKET, _KEY, Config=config)
 
 
-def _sdk_down(where: str, target: Path, part_size: int) -> None:
+def sdk_down(where: str, target: Path, part_size: int) -> None:
+    """Download by the SDK."""
     import boto3
     from boto3.s3.transfer import TransferConfig
 

@@ -9,6 +9,7 @@ from .caching import CachePolicy
 from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
+    ArtifactNotFound,
     BucketNotFound,
     CallAPerson,
     Conflict,
@@ -34,6 +35,9 @@ from .index.policy import IndexPolicy
 from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
 from .search.results import Found, Hit
+from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
+from .siblings.blocking import Artifacts, Events, Traces
+from .siblings.model import Artifact, ArtifactInfo, ArtifactLimits, Bundle, NewArtifact
 from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore
 from .streams.commit import CommitPolicy
 from .version import __version__
@@ -41,10 +45,19 @@ from .version import __version__
 __all__ = [
     "AccessDenied",
     "Append",
+    "Artifact",
+    "ArtifactInfo",
+    "ArtifactLimits",
+    "ArtifactNotFound",
+    "Artifacts",
+    "AsyncArtifacts",
+    "AsyncEvents",
     "AsyncSession",
     "AsyncSessionIndex",
     "AsyncSessionStore",
+    "AsyncTraces",
     "BucketNotFound",
+    "Bundle",
     "CachePolicy",
     "CallAPerson",
     "Change",
@@ -54,6 +67,7 @@ __all__ = [
     "Conflict",
     "CorruptObject",
     "Decide",
+    "Events",
     "Extend",
     "Filters",
     "FixTheCall",
@@ -64,6 +78,7 @@ __all__ = [
     "InvalidRecord",
     "InvalidSessionId",
     "Metadata",
+    "NewArtifact",
     "NotCached",
     "OutcomeUnknown",
     "Record",
@@ -85,6 +100,7 @@ __all__ = [
     "StoreNotCapable",
     "StoreUnavailable",
     "TooLarge",
+    "Traces",
     "Transcript",
     "Turn",
     "UnsupportedFormat",

@@ -7,6 +7,7 @@
     │   └── StoreUnavailable
     │       └── NotCached
     ├── Decide                  the archive is not in the state the caller took it to be in
+    │   ├── ArtifactNotFound
     │   ├── Conflict
     │   ├── OutcomeUnknown
     │   ├── SessionDeleted
@@ -61,6 +62,10 @@ class NotCached(StoreUnavailable):
 
 class Decide(S3StoreError):
     """The archive is in another state than the call expects; the caller decides what that means."""
+
+
+class ArtifactNotFound(Decide):
+    """The session has no artifact of that name. Never raised because the store could not be asked."""
 
 
 class Conflict(Decide):

@@ -55,7 +55,7 @@ class CatchUp:
         return tuple(self._unreadable)
 
     async def _take_in(self, view: View) -> None:
-        taken = await self._runtime.local(self._database.pages)
+        taken = await self._runtime.offload(self._database.pages)
         pages = {page.name: page for page in view.manifest.pages}
         # Where nothing that the file took in is left, sessions may have gone from the index without a trace.
         anew = bool(taken) and taken.isdisjoint(pages)
@@ -65,8 +65,8 @@ class CatchUp:
                 seen |= dict.fromkeys([entry.id for entry in entries])
             await self._take(entries)
         if anew:
-            await self._runtime.local(lambda: self._database.forget_all_but(seen))
-        await self._runtime.local(lambda: self._database.finish(pages))
+            await self._runtime.offload(lambda: self._database.forget_all_but(seen))
+        await self._runtime.offload(lambda: self._database.finish(pages))
 
     async def _entries(self, view: View, taken: frozenset[str]) -> AsyncIterator[list[Entry]]:
         yield list(view.entries.values())
@@ -80,12 +80,12 @@ class CatchUp:
     async def _take(self, entries: Sequence[Entry]) -> None:
         left = list(entries)
         for _ in range(_TRIES):
-            stale = await self._runtime.local(partial(self._database.stale, left))
+            stale = await self._runtime.offload(partial(self._database.stale, left))
             left = []
             for at in range(0, len(stale), _SESSIONS_TOGETHER):
                 found = await self._runtime.gather([self._read(*each) for each in stale[at : at + _SESSIONS_TOGETHER]])
                 readings = [reading for reading in found if reading is not None]
-                left += await self._runtime.local(partial(self._database.store, readings))
+                left += await self._runtime.offload(partial(self._database.store, readings))
             if not left:
                 return
         raise StoreUnavailable("search: others bring the same file up to date again and again", may_have_landed=False)

@@ -48,7 +48,7 @@ class SearchCore:
         terms, where = terms_of(query), Where.of(filters)
         _check_limit(limit)
         database, unreadable = await self._up_to_date()
-        ranked = await self._runtime.local(lambda: database.ranked(terms, where.takes, limit))
+        ranked = await self._runtime.offload(lambda: database.ranked(terms, where.takes, limit))
         hits = tuple(Hit(match.entry.summary(), match.seq, _pieces(snippet)) for match, snippet in ranked)
         return Found(hits, unreadable)
 
@@ -62,13 +62,13 @@ class SearchCore:
         if expression is None:
             return []
         database, _ = await self._up_to_date()
-        found = await self._runtime.local(lambda: database.in_order(expression, prefix, limit))
+        found = await self._runtime.offload(lambda: database.in_order(expression, prefix, limit))
         return [entry.summary() for entry in found]
 
     async def close(self) -> None:
         """Close the file."""
         if self._opened is not None:
-            await self._runtime.local(self._opened.close)
+            await self._runtime.offload(self._opened.close)
 
     async def _up_to_date(self) -> tuple[Database, tuple[str, ...]]:
         if self._opened is None:

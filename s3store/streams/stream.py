@@ -22,6 +22,7 @@ from ..errors import (
     Conflict,
     CorruptObject,
     Decide,
+    FixTheCall,
     NotCached,
     OutcomeUnknown,
     SessionDeleted,
@@ -32,7 +33,7 @@ from ..errors import (
 from ..keys import TRANSCRIPT, StreamKeys, session_prefix
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey, NotModified, all_keys, parsed
-from .change import Deletion, StreamChange, Workplace
+from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ..model import RecordFields
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
+    from .change import Plan
     from .draft import Sizes
     from .segments import Segment
 
@@ -102,27 +104,59 @@ class Streams:
         self, session_id: str, changes: Sequence[Change], terms: Terms, *, stream: str = TRANSCRIPT
     ) -> Committed:
         """Make changes in one commit. Raises what `terms` and the commit protocol raise."""
+        change = self.change(session_id, FixedPlan(changes), terms, stream=stream)
+        return _committed(session_id, change, await self.land(change))
+
+    def change(
+        self, session_id: str, plan: Plan, terms: Terms, *, stream: str = TRANSCRIPT, commit_id: str | None = None
+    ) -> StreamChange:
+        """Return a change for `land`. Nothing is sent."""
         place = self._place(session_id, stream)
+        return StreamChange(place, _Segments(self, place.keys), plan, terms, self._sizes, commit_id)
+
+    async def foresee(self, change: StreamChange) -> str:
+        """Upload what the plan of a change uploads, and return the commit that its stream will be at.
+
+        That is the change's own, or the last one there is where nothing is to be written. Others who write meanwhile
+        make it another one. Raises what `propose` raises.
+        """
+        key = change.place.keys.head
+        guess = self._guesses.get(key)
+        try:
+            known = guess or await self.read_head(change.place.keys)
+            return change.commit_id if known.state is None or await change.alters(known) else known.state.commits[-1]
+        except NoSuchKey:
+            return change.commit_id  # Replaced while it was read: landing sorts that out.
+        except (Decide, FixTheCall):
+            if guess is None:
+                await change.clean_up(None)
+                raise
+            # A guess may be out of date: only the store itself can turn a caller down.
+            self._guesses.forget(key)
+            return await self.foresee(change)
+
+    async def land(self, change: StreamChange) -> Landed[Head]:
+        """Make a change in one commit. Raises what its terms and the commit protocol raise."""
+        place = change.place
         key = place.keys.head
         async with self._turns.of(key):
-            change = StreamChange(place, _Segments(self, place.keys), changes, terms, self._sizes)
             announced = self._announced(place, change)
-            guess = _ABSENT if terms.must_be_new else await self._guess(place.keys)
+            guess = _ABSENT if change.must_be_new else await self._guess(place.keys)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
             try:
                 landed = await commit(
-                    self._store, self._runtime, self._policy, _Cell(self, place.keys), announced, guess
+                    self._store, self._runtime, self._policy, _Cell(self, place.keys, guess), announced, guess
                 )
             except OutcomeUnknown:
                 raise
-            except Decide:
+            except (Decide, FixTheCall):
                 await change.clean_up(None)
                 raise
             self._guesses.put(key, landed.known)
             await change.clean_up(landed)
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
-        return _committed(session_id, change, landed)
+        return landed
 
     async def delete(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> bool:
         """Delete a session with all that is kept beside it; tell whether there was one."""
@@ -173,7 +207,7 @@ class Streams:
         if live is None:
             return Deletion(place, Terms(expected_version=0), listed=False, always=True)
         terms = Terms(incarnation=live.incarnation)
-        return StreamChange(place, _Segments(self, place.keys), [Touch()], terms, self._sizes)
+        return StreamChange(place, _Segments(self, place.keys), FixedPlan([Touch()]), terms, self._sizes)
 
     async def info(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> SessionInfo:
         """Return what there is to say of a session. Raises `SessionNotFound` or `SessionDeleted`."""
@@ -182,12 +216,38 @@ class Streams:
 
     async def load(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> Transcript:
         """Read a whole transcript: the head, then its segments side by side."""
-        head, lines = await self._read(session_id, stream, terms, lambda _: 0)
+        head, lines = await self.read(session_id, terms, stream=stream)
         return Transcript(head.info(session_id), tuple(lines))
+
+    async def read(
+        self,
+        session_id: str,
+        terms: Terms,
+        first_of: Callable[[Head], int] = lambda _: 0,
+        *,
+        stream: str = TRANSCRIPT,
+    ) -> tuple[Head, list[RecordFields]]:
+        """Read a head, and from the first record that is wanted of it on; again if it was replaced meanwhile.
+
+        Raises `SessionNotFound` where there is no such stream, or a tombstone.
+        """
+        keys = StreamKeys.of(session_id, stream)
+        gap: Head | None = None
+        for _ in range(_RESTARTS):
+            head = await self._live(session_id, stream, terms, asked=gap is not None)
+            first = first_of(head)
+            try:
+                sealed = await self._sealed(keys, _segments_from(head, first), first)
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, gap, head)
+                gap = head
+                continue
+            return head, list(chain(*sealed, _tail_from(keys, head, first)))
+        raise _replaced(session_id)
 
     async def last(self, session_id: str, number: int, terms: Terms, *, stream: str = TRANSCRIPT) -> list[Record]:
         """Read the last records only, the oldest of them first: the head, and the segments that it takes."""
-        _, lines = await self._read(session_id, stream, terms, lambda head: max(0, head.count - number))
+        _, lines = await self.read(session_id, terms, lambda head: max(0, head.count - number), stream=stream)
         return [Record.from_fields(line) for line in lines]
 
     async def parts(
@@ -236,12 +296,19 @@ class Streams:
                 self._segment_keys.popitem(last=False)
         return known
 
-    async def read_head(self, keys: StreamKeys, store: ObjectStore | None = None) -> Known[Head]:
+    async def records_of(self, keys: StreamKeys, head: Head) -> list[RecordFields]:
+        """Return the records of a head that was read. Raises `NoSuchKey` if a segment that it names is gone."""
+        sealed = await self._sealed(keys, head.segments, 0)
+        return list(chain(*sealed, _tail_from(keys, head, 0)))
+
+    async def read_head(
+        self, keys: StreamKeys, store: ObjectStore | None = None, guess: Known[Head] | None = None
+    ) -> Known[Head]:
         """Read a head, from the store itself unless another is given, and remember it.
 
-        One that this process remembers is not sent again if it has not changed.
+        One that is the `guess`, or that this process remembers, is not sent again if it has not changed.
         """
-        known = self._guesses.get(keys.head) or _ABSENT
+        known = guess or self._guesses.get(keys.head) or _ABSENT
         try:
             stored = await (store or self._store).get(keys.head, if_none_match=known.etag)
             known = Known[Head](*await parsed(stored, partial(unpack_head, keys)))
@@ -251,6 +318,10 @@ class Streams:
             known = _ABSENT
         self._guesses.put(keys.head, known)
         return known
+
+    async def look(self, keys: StreamKeys) -> Known[Head]:
+        """Read a head as fresh as the caller of the archive wants it."""
+        return await self.read_head(keys, self._reader)
 
     async def _guess(self, keys: StreamKeys) -> Known[Head] | None:
         """Return a state that a head may be in: what this process remembers of it, or what this machine has kept."""
@@ -298,24 +369,6 @@ class Streams:
                 raise
         return await self._live(session_id, stream, terms, asked=True)
 
-    async def _read(
-        self, session_id: str, stream: str, terms: Terms, first_of: Callable[[Head], int]
-    ) -> tuple[Head, list[RecordFields]]:
-        """Read a head, and from the first record that is wanted of it on; again if it was replaced meanwhile."""
-        keys = StreamKeys.of(session_id, stream)
-        gap: Head | None = None
-        for _ in range(_RESTARTS):
-            head = await self._live(session_id, stream, terms, asked=gap is not None)
-            first = first_of(head)
-            try:
-                sealed = await self._sealed(keys, _segments_from(head, first), first)
-            except NoSuchKey as gone:
-                _refuse_gap(keys, gone, gap, head)
-                gap = head
-                continue
-            return head, list(chain(*sealed, _tail_from(keys, head, first)))
-        raise _replaced(session_id)
-
     async def _sealed(self, keys: StreamKeys, segments: Sequence[Segment], first: int) -> list[list[RecordFields]]:
         """Read segments side by side; of each, the records from the number `first` on."""
 
@@ -341,14 +394,16 @@ class Streams:
 class _Cell:
     """A head, as the commit protocol sees it."""
 
-    def __init__(self, streams: Streams, keys: StreamKeys) -> None:
+    def __init__(self, streams: Streams, keys: StreamKeys, guess: Known[Head] | None = None) -> None:
         self._streams = streams
         self._keys = keys
+        self._last = guess
         self.key = keys.head
         self.session_id = keys.session_id
 
     async def read(self) -> Known[Head]:
-        return await self._streams.read_head(self._keys)
+        self._last = await self._streams.read_head(self._keys, guess=self._last)
+        return self._last
 
 
 class _Announced:

@@ -58,9 +58,13 @@ class SimulatedRuntime:
         results: list[T] = await Join(coroutines)
         return results
 
-    async def local(self, work: Callable[[], T]) -> T:
-        """See `Runtime.local`."""
-        return work()
+    async def branches(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """See `Runtime.branches`: no other than `gather`."""
+        return await self.gather(work)
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        """See `Runtime.offload`: takes no time."""
+        return call()
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """See `Runtime.lock`."""
