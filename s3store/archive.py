@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -77,7 +77,9 @@ class Archive:
         keeping = index or IndexPolicy()
         if self._is_offline:
             keeping = replace(keeping, compact_after=None)
-        self.index = IndexCore(self.store, runtime, policy, keeping, index_sizes, reader=reader, local=local)
+        self.index = IndexCore(
+            self.store, runtime, policy, keeping, index_sizes, reader=reader, local=local, bare=opened.store
+        )
         listener = None if index is None else self.index.publisher
         self.streams = Streams(self.store, runtime, policy, sizes, listener, reader=reader, kept=kept)
         self._bare = opened.store
@@ -166,10 +168,10 @@ class Archive:
 
     async def _info_at(self, listed: ListedObject) -> SessionInfo | None:
         try:
-            stored = await self.store.get(listed.key)
-            (session_id, head), _ = await parsed(stored, partial(unpack_transcript_head, listed.key))
+            stored = await self._bare.get(listed.key)
         except NoSuchKey:
             return None
+        session_id, head = unpack_transcript_head(listed.key, stored.body)
         return None if living(head) is None else head.info(session_id)
 
     async def _read_record(self) -> ArchiveRecord | None:

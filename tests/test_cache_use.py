@@ -363,6 +363,20 @@ def test_warming_many_tells_how_far_it_has_come(archive: Counted) -> None:
     assert told == [32]
 
 
+def test_what_goes_through_all_sessions_keeps_none_of_them(archive: Counted) -> None:
+    writer = archive.open(cache=False)
+    for number in range(5):
+        writer.append(f"{number}", number)
+    store = archive.open()
+    store.page()
+    kept = set(archive.cached().names())
+    assert len(list(store.scan())) == 5
+    assert store.index.verify().sessions == 5
+    store.index.rebuild()
+    new = set(archive.cached().names()) - kept
+    assert not [name for name in new if "/sessions/" in name]
+
+
 def test_warming_needs_a_cache(archive: Counted) -> None:
     with pytest.raises(InvalidOption, match="cache"):
         archive.open(cache=False).warm()

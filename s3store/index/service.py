@@ -42,8 +42,10 @@ class IndexCore:
         *,
         reader: ObjectStore | None = None,
         local: Local | None = None,
+        bare: ObjectStore | None = None,
     ) -> None:
         self._store = store
+        self._bare = bare
         self._reader = reader
         self._local = local
         self._runtime = runtime
@@ -98,7 +100,7 @@ class IndexCore:
         from .view import Index
 
         kept = None if self._local is None else KeptReading(self._local)
-        return Index(self._store, self._runtime, self._log, reader=self._reader, kept=kept)
+        return Index(self._store, self._runtime, self._log, reader=self._reader, kept=kept, bare=self._bare)
 
     @cached_property
     def _compactor(self) -> Compactor:

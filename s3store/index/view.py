@@ -67,7 +67,8 @@ class View:
 class Index:
     """Reads the index of one archive. What it remembers between calls never changes in the store.
 
-    With `kept`, what is read is kept on this machine. `reader` reads heads for those who are content with what is kept.
+    With `kept`, what is read is kept on this machine. `reader` reads heads for those who are content with what is kept,
+    `bare` for upkeep, which goes through all there are and would drive out of a cache what is of use there.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class Index:
         *,
         reader: ObjectStore | None = None,
         kept: KeptReading | None = None,
+        bare: ObjectStore | None = None,
     ) -> None:
         self.log = log
         self.cell = ManifestCell(store)
         self._store = store
         self._reader = reader or store
+        self._bare = bare or store
         self._kept = kept
         self._runtime = runtime
         self._pages: OrderedDict[str, list[Entry]] = OrderedDict()
@@ -168,7 +171,7 @@ class Index:
 
     async def head(self, key: str) -> Entry | None:
         """Return what the head under a key says, None if there is none. Raises `CorruptObject` if it is damaged."""
-        return await _head(self._store, key)
+        return await _head(self._bare, key)
 
 
 async def _head(store: ObjectStore, key: str) -> Entry | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_REMEMBERED_WRITES = 4096
+_REMEMBERED_TIMES = 4096
 _THREADS = 8
 
 
@@ -82,30 +82,34 @@ class Shelf:
         self._identity = identity
         self._closes = closes
         self._place: str | None = None
-        self._written: OrderedDict[str, float] = OrderedDict()
-        self._lock = threading.Lock()
+        self._put = _Times()
+        self._outdated = _Times()
 
     async def get(self, name: str) -> Kept | None:
-        """Return what is kept under a name, unless this process has put something newer there since."""
+        """Return what is kept under a name, unless this process knows that it is out of date."""
         place = await self._placed()
         kept = None if place is None else await self._do(lambda: self._cache.get(place + name))
-        return kept if kept is not None and kept.at >= self._written.get(name, kept.at) else None
+        if kept is None or kept.at < self._put.of(name) or kept.at < self._outdated.of(name):
+            return None
+        return kept
 
     async def put(self, name: str, tag: str, body: bytes, at: float) -> None:
-        """Keep bytes that were current at the time `at`."""
-        # Should the cache fail to keep them, what it had before is old all the same.
-        self.outdate(name, at)
-        place = await self._placed()
-        if place is not None:
-            await self._do(lambda: self._cache.put(place + name, tag, body, at=at))
+        """Keep bytes that were current at the time `at`.
+
+        Should the cache fail to, this process does without what was kept before. Bytes that others have overtaken,
+        as when a read was slower than the write that followed it, are not kept, and neither is what they overtake:
+        nothing tells whether it was that, or the clock that was set back.
+        """
+        if self._put.note(name, at):
+            place = await self._placed()
+            if place is not None:
+                await self._do(lambda: self._cache.put(place + name, tag, body, at=at))
+        else:
+            await self.forget(name)
 
     def outdate(self, name: str, at: float) -> None:
         """Have this process do without what is kept under a name if it is from before the time `at`."""
-        with self._lock:
-            self._written[name] = at
-            self._written.move_to_end(name)
-            if len(self._written) > _REMEMBERED_WRITES:
-                self._written.popitem(last=False)
+        self._outdated.note(name, at)
 
     async def confirm(self, name: str, tag: str, at: float) -> None:
         """Note that what is kept was still current at the time `at`."""
@@ -157,6 +161,27 @@ class Shelf:
                 return None
             self._place = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32] + "/"
         return self._place
+
+
+class _Times:
+    """The latest time that was noted for each name, of those that were noted last."""
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, name: str) -> float:
+        """Return the time noted for a name; one before all others if there is none."""
+        return self._times.get(name, float("-inf"))
+
+    def note(self, name: str, at: float) -> bool:
+        """Note a time; tell whether none that is later was noted before."""
+        with self._lock:
+            before = self._times.pop(name, at)
+            self._times[name] = max(before, at)
+            if len(self._times) > _REMEMBERED_TIMES:
+                self._times.popitem(last=False)
+        return at >= before
 
 
 class ThreadedShelf(Shelf):

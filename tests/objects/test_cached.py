@@ -202,6 +202,26 @@ def test_a_cache_that_keeps_nothing_does_not_bring_back_what_was_overwritten(des
     assert run(patient.get(HEAD)).body == b"new"
 
 
+def test_a_read_that_a_write_has_overtaken_does_not_bring_back_what_was_before(desk: Desk) -> None:
+    shelf = Shelf(desk.cache, desk.counting.identity, closes=False)
+    patient = CachedStore(desk.counting, shelf, Freshness(max_age=60), lambda: desk.time)
+    began = desk.time
+    desk.time += 1
+    run(patient.put(HEAD, b"new"))
+    run(shelf.put(HEAD, '"tag of old"', b"old", began))
+    assert run(patient.get(HEAD)).body == b"new"
+
+
+def test_a_clock_that_was_set_back_does_not_bring_back_what_was_overwritten(desk: Desk) -> None:
+    patient = desk.store(Freshness(max_age=60))
+    run(patient.put(HEAD, b"old"))
+    desk.time -= 500
+    run(patient.put(HEAD, b"new"))
+    assert run(patient.get(HEAD)).body == b"new"
+    desk.time += 510
+    assert run(patient.get(HEAD)).body == b"new"
+
+
 def test_what_is_too_large_is_not_kept(desk: Desk) -> None:
     store = desk.store()
     run(store.put(SEGMENT, bytes(LARGEST_KEPT + 1)))
