@@ -433,6 +433,40 @@ def test_what_is_wrong_in_the_cache_is_never_given_out(
     assert archive.open(max_age=max_age).load("a").messages == [*messages, "next"]
 
 
+@pytest.mark.parametrize("how", SPOILS)
+def test_artifacts_in_the_cache_are_checked(archive: Counted, tmp_path: Path, how: str) -> None:
+    content = b"0123456789" * 10_000
+    archive.open().artifacts("a").put("file", content)
+    spoilt(archive, SPOILS[how])
+    assert archive.open().artifacts("a").get("file").data == content
+    spoilt(archive, SPOILS[how])
+    assert b"".join(archive.open().artifacts("a").stream("file")) == content
+    spoilt(archive, SPOILS[how])
+    archive.open().artifacts("a").get_to("file", tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == content
+
+
+def test_what_stands_beside_a_session_is_read_once_and_through_an_outage(archive: Counted) -> None:
+    content = b"0123456789" * 10_000
+    store = archive.open()
+    store.artifacts("a").put("file", content)
+    store.traces("a").append({"n": 1})
+    archive.asked()
+    reader = archive.open()
+    assert reader.artifacts("a").get("file").data == content
+    assert reader.traces("a").load() == [{"n": 1}]
+    asked = archive.asked()
+    assert (asked.requests, asked.bytes_down) == (2, 0)
+    archive.store.down = True
+    offline = archive.open(offline=True)
+    assert offline.artifacts("a").get("file").data == content
+    assert offline.traces("a").load() == [{"n": 1}]
+    with pytest.raises(NotCached):
+        offline.runs("a").load()
+    with pytest.raises(StoreUnavailable, match="offline"):
+        offline.artifacts("a").put("other", b"x" * 100_000)
+
+
 def test_bytes_of_another_session_are_not_given_out(archive: Counted) -> None:
     store = archive.open(max_age=3600)
     store.append("a", "of a")
