@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from . import keys
-from .errors import CorruptObject, StoreNotCapable, StoreUnavailable, UnsupportedFormat
+from .errors import CorruptObject, InvalidOption, StoreNotCapable, StoreUnavailable, UnsupportedFormat
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
+from .streams.removal import Removal
 from .streams.stream import Streams
 from .streams.terms import living
 from .times import format_time
 from .version import WRITER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from .jsontext import JsonValue
     from .locations import Opened
+    from .longterm.erasure import Erasure
+    from .longterm.reports import CleanedUp, CleanUpProgress
     from .model import SessionInfo
     from .objects.base import ListedObject, ObjectStore
     from .objects.capability import Capability
@@ -61,6 +64,7 @@ class Archive:
         self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy(), index_sizes)
         listener = None if index is None else self.index.publisher
         self.streams = Streams(opened.store, runtime, policy, sizes, listener)
+        self.removal = Removal(opened.store, runtime, self.streams)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
@@ -95,6 +99,25 @@ class Archive:
             if page.next_after is None:
                 return
             after = page.next_after
+
+    async def clean_up(
+        self, older_than: float, progress: Callable[[CleanUpProgress], None] | None, *, dry_run: bool
+    ) -> CleanedUp:
+        """See `SessionStore.cleanup`."""
+        from .longterm.cleanup import CleanUp
+
+        if not older_than >= 0:
+            raise InvalidOption(f"older_than is a number of seconds, 0 or more, not {older_than!r}")
+        await self.ready_to_write()
+        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads())
+        return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
+
+    @property
+    def erasure(self) -> Erasure:
+        """Tells what is left of sessions."""
+        from .longterm.erasure import Erasure
+
+        return Erasure(self.store, self.runtime)
 
     async def close(self) -> None:
         """Publish what waits for it, and give back connections and threads."""

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 PAIRS = [(SessionStore, AsyncSessionStore), (Session, AsyncSession), (SessionIndex, AsyncSessionIndex)]
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
-OF_THE_STORE_ALONE = {"close", "session", "scan", "check", "index", "list", "page", "count", "running", "stuck"}
+OF_THE_STORE_ALONE = {
+    "close", "session", "scan", "check", "cleanup", "index", "list", "page", "count", "running", "stuck",
+}  # fmt: skip
 
 
 def methods(face: type) -> dict[str, Any]:

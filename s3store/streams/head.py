@@ -56,6 +56,9 @@ class Head:
     metadata: Metadata
     deleted_at: datetime | None = None
     """When the session was deleted: then this is a tombstone, with no records and no metadata."""
+    deleted_with: Mapping[str, str] = field(default_factory=dict)
+    """In a transcript's tombstone: the incarnation of each sibling, by its stream, that was deleted with it. One that
+    still lives is what a delete that died half-way has left."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Header fields of a later version, kept as they are."""
     size: int = 0
@@ -111,6 +114,8 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
         header["tail_keys"] = write_digests(head.tail_keys)
     if head.deleted_at is not None:
         header["deleted"] = {"at": format_time(head.deleted_at)}
+        if head.deleted_with:
+            header["deleted"]["with"] = dict(head.deleted_with)
     return pack({**head.extra, **header}, head.tail_frame)
 
 
@@ -179,6 +184,7 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         writer=_text(header["writer"]),
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
+        deleted_with={} if deleted is None else _texts(deleted.get("with", {})),
         extra=extra,
         size=size,
     )
@@ -188,6 +194,10 @@ def _text(found: JsonValue) -> str:
     if not isinstance(found, str):
         raise TypeError("no text")
     return found
+
+
+def _texts(found: JsonValue) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in found.items()}
 
 
 def _check_counts(key: str, head: Head) -> None:
