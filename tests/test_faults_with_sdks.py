@@ -85,7 +85,7 @@ def place(
     if request.param == "async":
         pytest.importorskip("aioboto3", reason="needs the async extra")
     # The SDK's own retries of reads would only make a dead server take longer.
-    monkeypatch.setattr("s3store.objects.s3_store._SDK_ATTEMPTS", 1)
+    monkeypatch.setattr("s3store.objects.s3_sender._SDK_ATTEMPTS", 1)
     bucket = moto.make_bucket(bucket_name())
     with FaultProxy(moto.port) as proxy, ExitStack() as clients:
         yield FaultyPlace(proxy, bucket, moto, clients, request.param)

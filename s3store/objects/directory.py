@@ -13,23 +13,13 @@ with a dot are the store's own, and files that it did not make are not seen.
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import heapq
 import os
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ..errors import (
-    AccessDenied,
-    BucketNotFound,
-    CorruptObject,
-    InvalidOption,
-    S3StoreError,
-    StoreNotCapable,
-    StoreUnavailable,
-)
+from ..errors import BucketNotFound, InvalidOption, StoreNotCapable, StoreUnavailable
 from .base import (
     ListedObject,
     ListPage,
@@ -37,24 +27,32 @@ from .base import (
     NotModified,
     PreconditionFailed,
     StoredObject,
+    check_begin,
+    check_finish,
     check_get,
     check_key,
     check_list,
+    check_part,
+    check_prefix,
+    check_presign,
     check_put,
+    objects_as_versions,
 )
+from .directory_uploads import Uploads
+from .etags import etag_of, etag_of_body, is_large, stamp
+from .files import FILE_MODE, Tree, named, open_no_link, remove_quietly, reported
+from .locks import KeyLocks
 from .paths import Kind, folder_path, object_path, read_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
+
+    from .base import ObjectVersion, Part, StartedUpload, Upload
 
 _LOCKS = ".s3store/locks"
-_FILE_MODE = 0o600
-_FOLDER_MODE = 0o700
 _FOLDER_ATTEMPTS = 1000
-
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
-_NOT_OURS = {errno.EISDIR, errno.ENOTDIR, errno.ELOOP}
 
 
 class DirectoryStore:
@@ -63,8 +61,9 @@ class DirectoryStore:
     `root` is created with its parents if it is missing; below it, files have mode 0600 and folders 0700,
     whatever the umask. With `durable` (the default), what was acknowledged also survives a power failure, at
     the price of two `fsync` calls a write; without it, it survives a crash of every process, but the last
-    seconds may be lost if the machine stops. ETags are hashes of the content, so equal bytes have equal
-    ETags, and a read of a range reads the whole file.
+    seconds may be lost if the machine stops. ETags of objects up to 1 MiB are hashes of the content, so
+    equal bytes have equal ETags; a larger one has one of its own at each write (see `s3store.objects.etags`), and
+    a read of a range reads no more than that.
 
     Raises `StoreNotCapable` where there is no `fcntl` (Windows), `AccessDenied` or `StoreUnavailable` where
     the directory cannot be made, and `InvalidOption` where `root` is not a directory. An operation raises
@@ -74,8 +73,9 @@ class DirectoryStore:
 
     def __init__(self, root: Path | str, *, durable: bool = True) -> None:
         self._root = os.path.abspath(root)
-        self._durable = durable
-        self._locks = _KeyLocks(os.path.join(self._root, _LOCKS))
+        self._tree = Tree(self._root, durable=durable)
+        self._locks = KeyLocks(os.path.join(self._root, _LOCKS))
+        self._uploads = Uploads(self._tree, self._locks)
         self._open()
 
     async def get(
@@ -83,11 +83,16 @@ class DirectoryStore:
     ) -> StoredObject:
         """See `ObjectStore.get`."""
         check_get(key, byte_range)
-        body = self._read(key)
-        etag = _etag(body)
-        if etag == if_none_match:
-            raise NotModified(key)
-        return StoredObject(body if byte_range is None else body[slice(*byte_range)], etag)
+        start, end = byte_range or (0, -1)
+        with self._opened(key) as file:
+            body = None if is_large(file) else file.read()
+            etag = etag_of(file) if body is None else etag_of_body(body)
+            if etag == if_none_match:
+                raise NotModified(key)
+            if body is None:
+                file.seek(start)
+                return StoredObject(file.read(end - start if byte_range else -1), etag)
+            return StoredObject(body[slice(*byte_range)] if byte_range else body, etag)
 
     async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         """See `ObjectStore.put`."""
@@ -96,8 +101,7 @@ class DirectoryStore:
             if if_absent and self._exists(key):
                 raise PreconditionFailed(key)
             self._compare(key, if_match)
-            self._replace(key, body)
-        return _etag(body)
+            return self._replace(key, body)
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """See `ObjectStore.delete`."""
@@ -110,29 +114,89 @@ class DirectoryStore:
         """See `ObjectStore.list_page`."""
         start, behind = check_list(prefix, after, limit)
         found: list[ListedObject] = []
-        with _reported(f"objects under {prefix!r}", "listed"):
-            if not self._locks.exist():
-                raise self._gone()
+        with reported(f"objects under {prefix!r}", "listed"):
+            self._require()
             for listed in self._walk(start, behind):
                 if len(found) == limit:
                     return ListPage(tuple(found), found[-1].key)
                 found.append(listed)
         return ListPage(tuple(found), None)
 
+    async def size(self, key: str) -> int:
+        """See `ObjectStore.size`."""
+        check_key(key)
+        with self._opened(key) as file:
+            return os.fstat(file.fileno()).st_size
+
+    async def begin_upload(self, key: str, *, part_size: int) -> Upload:
+        """See `ObjectStore.begin_upload`."""
+        check_begin(key, part_size)
+        self._require()
+        return self._uploads.begin(key, part_size)
+
+    async def put_part(self, upload: Upload, number: int, body: bytes) -> Part:
+        """See `ObjectStore.put_part`."""
+        check_part(upload, number)
+        self._require()
+        return self._uploads.put_part(upload, number, body)
+
+    async def parts(self, upload: Upload) -> list[Part]:
+        """See `ObjectStore.parts`."""
+        check_key(upload.key)
+        self._require()
+        return self._uploads.parts(upload)
+
+    async def finish_upload(self, upload: Upload, parts: Sequence[Part]) -> str:
+        """See `ObjectStore.finish_upload`."""
+        check_finish(upload, parts)
+        self._require()
+        with self._uploads.whole(upload, parts) as (data, etag), self._locked(upload.key):
+            self._publish(data, upload.key)
+        return etag
+
+    async def abort_upload(self, upload: Upload) -> None:
+        """See `ObjectStore.abort_upload`."""
+        check_key(upload.key)
+        self._require()
+        self._uploads.abort(upload)
+
+    async def list_uploads(self, prefix: str) -> list[StartedUpload]:
+        """See `ObjectStore.list_uploads`."""
+        check_prefix(prefix)
+        self._require()
+        return self._uploads.listed(prefix)
+
+    async def presign(
+        self, key: str, *, seconds: int, filename: str | None = None, media_type: str | None = None
+    ) -> str:
+        """See `ObjectStore.presign`. Raises `StoreNotCapable`."""
+        check_presign(key, seconds, filename, media_type)
+        raise StoreNotCapable("a directory has no URL: only an archive on S3 can give presigned URLs")
+
+    async def list_versions(self, prefix: str) -> list[ObjectVersion]:
+        """See `ObjectStore.list_versions`; there are no versions here."""
+        return await objects_as_versions(self, prefix)
+
+    async def delete_version(self, key: str, version: str) -> None:
+        """See `ObjectStore.delete_version`; there are no versions here but the empty one, the object itself."""
+        check_key(key)
+        if not version:
+            await self.delete(key)
+
     async def close(self) -> None:
         """Nothing is held between operations."""
 
     def _open(self) -> None:
-        with _reported(f"directory {self._root!r}", "opened"):
+        with reported(f"directory {self._root!r}", "opened"):
             try:
                 if not self._locks.exist():
-                    self._make_folders(os.path.join(self._root, _LOCKS))
+                    self._tree.make_folders(os.path.join(self._root, _LOCKS))
             except NotADirectoryError:
                 raise InvalidOption(f"{self._root!r} cannot hold an archive: it is not a directory") from None
 
     @contextmanager
     def _locked(self, key: str) -> Iterator[None]:
-        with _reported(_object(key), "locked"):
+        with reported(named(key), "locked"):
             try:
                 lock = self._locks.acquire(key)
             except FileNotFoundError:
@@ -143,92 +207,102 @@ class DirectoryStore:
             self._locks.release(lock)
 
     def _compare(self, key: str, if_match: str | None) -> None:
-        if if_match is not None and _etag(self._read(key)) != if_match:
-            raise PreconditionFailed(key)
+        if if_match is None:
+            return
+        with self._opened(key) as file:
+            if etag_of(file) != if_match:
+                raise PreconditionFailed(key)
 
     def _exists(self, key: str) -> bool:
-        with _reported(_object(key), "looked up"):
+        with reported(named(key), "looked up"):
             try:
                 os.lstat(self._path(key))
             except FileNotFoundError:
                 return False
             return True
 
-    def _read(self, key: str) -> bytes:
-        with _reported(_object(key), "read"):
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[BinaryIO]:
+        with reported(named(key), "read"):
             try:
-                with open(self._path(key), "rb", opener=_open_no_link) as file:
-                    return file.read()
+                file = open(self._path(key), "rb", opener=open_no_link)  # noqa: SIM115 - closed below
             except FileNotFoundError:
                 # A disk that is not mounted has lost no object: it cannot be asked.
-                if not self._locks.exist():
-                    raise self._gone() from None
+                self._require()
                 raise NoSuchKey(key) from None
+            with file:
+                yield file
 
-    def _replace(self, key: str, body: bytes) -> None:
+    def _replace(self, key: str, body: bytes) -> str:
         path = self._path(key)
         folder, temporary = os.path.dirname(path), _temporary(path)
-        with _reported(_object(key), "written"):
+        with reported(named(key), "written"):
             file = self._create(temporary)
             try:
                 with os.fdopen(file, "wb") as stream:
-                    os.fchmod(file, _FILE_MODE)
+                    os.fchmod(file, FILE_MODE)
                     stream.write(body)
                     stream.flush()
-                    self._sync(file)
+                    large = is_large(stream)
+                    if large:
+                        stamp(file)
+                    etag = etag_of(stream) if large else etag_of_body(body)
+                    self._tree.sync(file)
                 # Opened while a failure still means that nothing was changed.
                 opened_folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             except BaseException:
-                _remove_quietly(temporary)
+                remove_quietly(temporary)
                 raise
         try:
-            with _reported(_object(key), "written", may_have_landed=True):
+            with reported(named(key), "written", may_have_landed=True):
                 os.replace(temporary, path)
-                self._sync(opened_folder)
-                self._sync_above(folder)
+                self._tree.sync(opened_folder)
+                self._tree.sync_above(folder)
         finally:
             os.close(opened_folder)
+        return etag
+
+    def _publish(self, data: str, key: str) -> None:
+        """Put a complete file in an object's place. There is no file beside it that a crash could leave."""
+        path = self._path(key)
+        folder = os.path.dirname(path)
+        with reported(named(key), "written", may_have_landed=True):
+            for _ in range(_FOLDER_ATTEMPTS):
+                self._tree.make_folders(folder)
+                # A delete may prune the folder at any moment until the file is in it.
+                with suppress(FileNotFoundError):
+                    os.replace(data, path)
+                    break
+                self._require()
+            else:
+                raise self._pruned(path)
+            self._tree.sync_folder(folder)
+            self._tree.sync_above(folder)
 
     def _create(self, temporary: str) -> int:
         # A killed writer's file is in nobody's use: this one holds the key's lock.
-        _remove_quietly(temporary)
+        remove_quietly(temporary)
         for _ in range(_FOLDER_ATTEMPTS):
             # A delete may prune the folder at any moment until the file is in it.
             with suppress(FileNotFoundError):
-                return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _FILE_MODE)
-            if not self._locks.exist():
-                raise self._gone()
+                return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
+            self._require()
             with suppress(FileNotFoundError):
-                self._make_folders(os.path.dirname(temporary))
-        raise StoreUnavailable(f"{temporary!r}: its folder is removed again and again", may_have_landed=False)
-
-    def _make_folders(self, path: str) -> None:
-        missing = []
-        while not os.path.isdir(path):
-            missing.append(path)
-            path = os.path.dirname(path)
-        for folder in reversed(missing):
-            try:
-                os.mkdir(folder, _FOLDER_MODE)
-                os.chmod(folder, _FOLDER_MODE)
-            except FileExistsError:
-                if not os.path.isdir(folder):
-                    raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
-            # Also where another writer has just made it: that one may not have come to this line yet.
-            self._sync_folder(os.path.dirname(folder))
+                self._tree.make_folders(os.path.dirname(temporary))
+        raise self._pruned(temporary)
 
     def _remove(self, key: str) -> None:
         path = self._path(key)
         folder = os.path.dirname(path)
-        with _reported(_object(key), "deleted"):
+        with reported(named(key), "deleted"):
             # What a killed writer left would keep the folder from being pruned.
-            _remove_quietly(_temporary(path))
+            remove_quietly(_temporary(path))
             try:
                 os.unlink(path)
             except FileNotFoundError:
                 return
-        with _reported(_object(key), "deleted", may_have_landed=True), suppress(FileNotFoundError):
-            self._sync_folder(folder)
+        with reported(named(key), "deleted", may_have_landed=True), suppress(FileNotFoundError):
+            self._tree.sync_folder(folder)
         self._prune(folder)
 
     def _prune(self, folder: str) -> None:
@@ -284,97 +358,15 @@ class DirectoryStore:
     def _path(self, key: str) -> str:
         return os.path.join(self._root, object_path(key))
 
-    def _sync_folder(self, folder: str) -> None:
-        if self._durable:
-            opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(opened)
-            finally:
-                os.close(opened)
+    def _require(self) -> None:
+        if not self._locks.exist():
+            raise self._gone()
 
-    def _sync_above(self, folder: str) -> None:
-        """Sync the folders above one: another process may have made them a moment ago and not have come to it yet."""
-        while folder != self._root:
-            folder = os.path.dirname(folder)
-            with suppress(FileNotFoundError):  # what was written may be deleted already, and its folder pruned
-                self._sync_folder(folder)
-
-    def _sync(self, opened: int) -> None:
-        if self._durable:
-            os.fsync(opened)
+    def _pruned(self, path: str) -> StoreUnavailable:
+        return StoreUnavailable(f"{path!r}: its folder is removed again and again", may_have_landed=False)
 
     def _gone(self) -> BucketNotFound:
         return BucketNotFound(f"directory {self._root!r} is gone, or is not the archive that was opened")
-
-
-class _KeyLocks:
-    """One exclusive lock for each of 256 classes of keys, held by one thread of one process at a time."""
-
-    def __init__(self, folder: str) -> None:
-        try:
-            from fcntl import LOCK_EX, LOCK_UN, flock
-        except ImportError:
-            raise StoreNotCapable(
-                "a directory cannot be an archive on this system, which has no fcntl.flock: use S3"
-            ) from None
-        self._folder = folder
-        self._flock, self._exclusive, self._unlock = flock, LOCK_EX, LOCK_UN
-
-    def exist(self) -> bool:
-        """Tell whether the folder of the lock files is there, which marks a directory as an archive's."""
-        try:
-            os.stat(self._folder)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def acquire(self, key: str) -> int:
-        """Wait for the lock of a key and return what `release` takes."""
-        lock = self._lock_file(hashlib.blake2b(key.encode(), digest_size=1).hexdigest())
-        try:
-            self._flock(lock, self._exclusive)
-        except BaseException:
-            os.close(lock)
-            raise
-        return lock
-
-    def release(self, lock: int) -> None:
-        """Give the lock back."""
-        try:
-            # Closing alone would leave it held by a child that was forked meanwhile.
-            self._flock(lock, self._unlock)
-        finally:
-            os.close(lock)
-
-    def _lock_file(self, name: str) -> int:
-        path = os.path.join(self._folder, name)
-        with suppress(FileNotFoundError):
-            return os.open(path, os.O_RDWR)
-        created = os.open(path, os.O_RDWR | os.O_CREAT, _FILE_MODE)
-        os.fchmod(created, _FILE_MODE)
-        return created
-
-
-@contextmanager
-def _reported(what: str, done: str, *, may_have_landed: bool = False) -> Iterator[None]:
-    """Turn an error of the operating system into one of `s3store.errors`."""
-    try:
-        yield
-    except OSError as error:
-        raise _translated(error, f"{what} cannot be {done}", may_have_landed=may_have_landed) from error
-
-
-def _translated(error: OSError, message: str, *, may_have_landed: bool) -> S3StoreError:
-    message = f"{message}: {error.strerror or type(error).__name__}"
-    if may_have_landed:
-        return StoreUnavailable(message)
-    if error.errno in _DENIED:
-        return AccessDenied(message)
-    if error.errno in _NOT_OURS:
-        return CorruptObject(f"{message} (something else than s3store's own file or folder is in its place)")
-    if error.errno == errno.ENAMETOOLONG:
-        return InvalidOption(f"{message} (the paths of the directory and of the key are too long together)")
-    return StoreUnavailable(message, may_have_landed=False)
 
 
 def _may_hold(found: tuple[bytes, bool, str], prefix: bytes, after: bytes | None) -> bool:
@@ -389,20 +381,3 @@ def _may_hold(found: tuple[bytes, bool, str], prefix: bytes, after: bytes | None
 def _temporary(path: str) -> str:
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.tmp")
-
-
-def _open_no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
-def _remove_quietly(path: str) -> None:
-    with suppress(OSError):
-        os.unlink(path)
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-
-
-def _object(key: str) -> str:
-    return f"object {key!r}"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from ..errors import InvalidOption, StoreNotCapable
 from .s3_errors import CutBody
-from .s3_store import Answer, S3Store, client_config
+from .s3_sender import Answer, client_config
+from .s3_store import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,6 +33,7 @@ class _Client(Protocol):
     """What is used of aioboto3's untyped S3 client, beside the methods that `Operation.method` names."""
 
     get_object: Callable[..., Awaitable[_BodyAnswer]]
+    generate_presigned_url: Callable[..., Awaitable[str]]
 
 
 class _Session(Protocol):
@@ -41,8 +43,9 @@ class _Session(Protocol):
 class S3AsyncStore(S3Store):
     """A prefix of an S3 bucket through aioboto3; for the tasks of one event loop.
 
-    `bucket` and `prefix` say where, `options` how. Two clients are made when first needed: one that lets the
-    SDK try again (reads, listings, writes without a condition) and one that sends once (conditional writes).
+    `bucket` and `prefix` say where, `options` how. Clients are made when first needed: one that lets the
+    SDK try again (reads, listings, writes without a condition), one that sends once (conditional writes), and
+    one that signs URLs.
     The first operation loads the SDK, which holds up the loop for some tenths of a second.
     """
 
@@ -51,11 +54,11 @@ class S3AsyncStore(S3Store):
         self._lock = asyncio.Lock()
         self._exits = AsyncExitStack()
         self._session: _Session | None = None
-        self._clients: dict[bool, _Client] = {}
+        self._clients: dict[tuple[bool, bool], _Client] = {}
         self._closed = False
 
     async def close(self) -> None:
-        """Close the connections of both clients. Closing again does nothing."""
+        """Close the connections of all clients. Closing again does nothing."""
         async with self._lock:
             self._closed = True
             self._clients.clear()
@@ -79,6 +82,11 @@ class S3AsyncStore(S3Store):
                 # aiobotocore knows some of aiohttp's errors; any other means as well that bytes are missing.
                 raise CutBody(request.key) from error
 
+    async def _sign(self, request: S3Request, seconds: int) -> str:
+        client = await self._client(request.operation)
+        sign = client.generate_presigned_url
+        return await sign(request.operation.method, Params=request.parameters, ExpiresIn=seconds)
+
     def _connect_failures(self) -> tuple[type[BaseException], ...]:
         from aiohttp import ClientConnectorError
 
@@ -88,10 +96,10 @@ class S3AsyncStore(S3Store):
         async with self._lock:
             if self._closed:
                 raise RuntimeError(f"{self!r} is closed")
-            if operation.once not in self._clients:
+            if operation.client not in self._clients:
                 self._session = self._session or _session(self._options)
-                self._clients[operation.once] = await self._new_client(self._session, operation)
-            return self._clients[operation.once]
+                self._clients[operation.client] = await self._new_client(self._session, operation)
+            return self._clients[operation.client]
 
     async def _new_client(self, session: _Session, operation: Operation) -> _Client:
         config, http = _config(self._options, operation)

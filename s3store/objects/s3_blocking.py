@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from ..errors import InvalidOption
 from .s3_errors import CutBody
-from .s3_store import Answer, S3Store, client_config
+from .s3_sender import Answer, client_config
+from .s3_store import S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ class _Client(Protocol):
     """What is used of boto3's untyped S3 client, beside the methods that `Operation.method` names."""
 
     get_object: Callable[..., _BodyAnswer]
+    generate_presigned_url: Callable[..., str]
 
     def close(self) -> None: ...
 
@@ -43,19 +45,20 @@ class _Session(Protocol):
 class S3BlockingStore(S3Store):
     """A prefix of an S3 bucket through boto3; safe to share between threads, not to carry through a fork.
 
-    `bucket` and `prefix` say where, `options` how. Two clients are made when first needed: one that lets the
-    SDK try again (reads, listings, writes without a condition) and one that sends once (conditional writes).
+    `bucket` and `prefix` say where, `options` how. Clients are made when first needed: one that lets the
+    SDK try again (reads, listings, writes without a condition), one that sends once (conditional writes), and
+    one that signs URLs.
     """
 
     def __init__(self, bucket: str, prefix: str = "", options: S3Options | None = None) -> None:
         super().__init__(bucket, prefix, options)
         self._lock = threading.Lock()
         self._session: _Session | None = None
-        self._clients: dict[bool, _Client] = {}
+        self._clients: dict[tuple[bool, bool], _Client] = {}
         self._closed = False
 
     async def close(self) -> None:
-        """Close the connections of both clients. Closing again does nothing."""
+        """Close the connections of all clients. Closing again does nothing."""
         with self._lock:
             self._closed = True
             while self._clients:
@@ -78,6 +81,10 @@ class S3BlockingStore(S3Store):
         finally:
             body.close()
 
+    async def _sign(self, request: S3Request, seconds: int) -> str:
+        client = self._client(request.operation)
+        return client.generate_presigned_url(request.operation.method, Params=request.parameters, ExpiresIn=seconds)
+
     def _connect_failures(self) -> tuple[type[BaseException], ...]:
         from urllib3.exceptions import NewConnectionError
 
@@ -88,15 +95,15 @@ class S3BlockingStore(S3Store):
         with self._lock:
             if self._closed:
                 raise RuntimeError(f"{self!r} is closed")
-            if operation.once not in self._clients:
+            if operation.client not in self._clients:
                 self._session = self._session or _session(self._options)
-                self._clients[operation.once] = self._session.client(
+                self._clients[operation.client] = self._session.client(
                     "s3",
                     region_name=self._options.region,
                     endpoint_url=self._options.endpoint_url,
                     config=client_config(self._options, operation),
                 )
-            return self._clients[operation.once]
+            return self._clients[operation.client]
 
 
 def _session(options: S3Options) -> _Session:

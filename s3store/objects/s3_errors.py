@@ -17,7 +17,7 @@ from ..errors import (
     StoreUnavailable,
     TooLarge,
 )
-from .base import NoSuchKey, NotModified, ObjectAnswer, PreconditionFailed, WriteRaced
+from .base import InvalidPart, NoSuchKey, NoSuchUpload, NotModified, ObjectAnswer, PreconditionFailed, WriteRaced
 from .s3_requests import HEAD
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ _REFUSED = _Fault(
 
 _BY_CODE: dict[str, type[ObjectAnswer] | _Fault] = {
     "NoSuchKey": NoSuchKey,
+    "NoSuchUpload": NoSuchUpload,
+    "InvalidPart": InvalidPart,
     "PreconditionFailed": PreconditionFailed,
     "ConditionalRequestConflict": WriteRaced,
     "OperationAborted": WriteRaced,

@@ -8,11 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from ..errors import InvalidOption
-from .base import MAX_KEY_BYTES, check_get, check_key, check_list, check_put
+from ..errors import InvalidOption, StoreNotCapable
+from .base import (
+    MAX_KEY_BYTES,
+    check_begin,
+    check_finish,
+    check_get,
+    check_key,
+    check_list,
+    check_part,
+    check_prefix,
+    check_presign,
+    check_put,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .base import Part, Upload
     from .s3_options import S3Options
 
 _LONGEST_PREFIX = 512
@@ -29,11 +44,19 @@ class Operation:
     writes: bool = False
     once: bool = False
     """Whether the SDK must not send it again by itself."""
+    presigned: bool = False
+    """Whether it is not sent, but signed for somebody else to send."""
+
+    @property
+    def client(self) -> tuple[bool, bool]:
+        """Tell which of the SDK's clients it goes through: they differ in their settings."""
+        return self.once, self.presigned
 
 
 _OR_LIST = " (and s3:ListBucket, without which S3 refuses a missing key instead of calling it missing)"
 GET = Operation("GetObject", "get_object", "s3:GetObject" + _OR_LIST)
 HEAD = Operation("HeadObject", "head_object", "s3:GetObject" + _OR_LIST)
+PRESIGNED = Operation("GetObject", "get_object", "s3:GetObject", presigned=True)
 PUT = Operation("PutObject", "put_object", "s3:PutObject", writes=True)
 CREATE = Operation("PutObject", "put_object", "s3:PutObject", writes=True, once=True)
 SWAP = Operation(
@@ -52,6 +75,19 @@ DELETE_IF_MATCH = Operation(
     once=True,
 )
 LIST = Operation("ListObjectsV2", "list_objects_v2", "s3:ListBucket")
+BEGIN_UPLOAD = Operation("CreateMultipartUpload", "create_multipart_upload", "s3:PutObject", writes=True)
+PUT_PART = Operation("UploadPart", "upload_part", "s3:PutObject", writes=True)
+FINISH_UPLOAD = Operation("CompleteMultipartUpload", "complete_multipart_upload", "s3:PutObject", writes=True)
+ABORT_UPLOAD = Operation("AbortMultipartUpload", "abort_multipart_upload", "s3:AbortMultipartUpload", writes=True)
+LIST_PARTS = Operation("ListParts", "list_parts", "s3:ListMultipartUploadParts")
+LIST_UPLOADS = Operation("ListMultipartUploads", "list_multipart_uploads", "s3:ListBucketMultipartUploads")
+LIST_VERSIONS = Operation("ListObjectVersions", "list_object_versions", "s3:ListBucketVersions")
+DELETE_VERSION = Operation(
+    "DeleteObject",
+    "delete_object",
+    "s3:DeleteObjectVersion, and that no Object Lock and no legal hold keeps the version",
+    writes=True,
+)
 VERSIONING = Operation("GetBucketVersioning", "get_bucket_versioning", "s3:GetBucketVersioning")
 
 
@@ -69,6 +105,7 @@ class S3Requests:
 
     def __init__(self, bucket: str, prefix: str, options: S3Options) -> None:
         self.bucket = _checked_bucket(bucket)
+        self._pays = options.request_payer
         self.prefix = _checked_prefix(prefix)
         self._bucket: dict[str, object] = {"Bucket": bucket}
         if options.expected_bucket_owner is not None:
@@ -132,16 +169,78 @@ class S3Requests:
             parameters["StartAfter"] = behind
         return S3Request(LIST, prefix, parameters)
 
+    def begin_upload(self, key: str, part_size: int) -> S3Request:
+        """Return the request that begins an upload in parts. S3 is not told their size; some stores look at it."""
+        check_begin(key, part_size)
+        return self._of_object(BEGIN_UPLOAD, key, {**self._written})
+
+    def put_part(self, upload: Upload, number: int, body: bytes) -> S3Request:
+        """Return the request that stores one part."""
+        check_part(upload, number)
+        return self._of_upload(PUT_PART, upload, {"PartNumber": number, "Body": body})
+
+    def parts(self, upload: Upload, *, after: int) -> S3Request:
+        """Return the request for the parts that have arrived with a number over `after`; up to 1,000."""
+        check_key(upload.key)
+        return self._of_upload(LIST_PARTS, upload, {"PartNumberMarker": after} if after else {})
+
+    def finish_upload(self, upload: Upload, parts: Sequence[Part]) -> S3Request:
+        """Return the request that makes the object of its parts."""
+        check_finish(upload, parts)
+        named = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
+        return self._of_upload(FINISH_UPLOAD, upload, {"MultipartUpload": {"Parts": named}})
+
+    def abort_upload(self, upload: Upload) -> S3Request:
+        """Return the request that gives an upload up."""
+        check_key(upload.key)
+        return self._of_upload(ABORT_UPLOAD, upload, {})
+
+    def list_uploads(self, prefix: str, *, after: dict[str, str]) -> S3Request:
+        """Return the request for a part of the unfinished uploads. `after` is empty, or of the answer before."""
+        check_prefix(prefix)
+        return S3Request(LIST_UPLOADS, prefix, {**self._anywhere, "Prefix": self.prefix + prefix, **after})
+
+    def list_versions(self, prefix: str, *, after: dict[str, str]) -> S3Request:
+        """Return the request for a part of all versions. `after` is empty, or of the answer before."""
+        check_prefix(prefix)
+        return S3Request(LIST_VERSIONS, prefix, {**self._anywhere, "Prefix": self.prefix + prefix, **after})
+
+    def delete_version(self, key: str, version: str) -> S3Request:
+        """Return the request that removes one version."""
+        check_key(key)
+        if not version:
+            raise InvalidOption(f"{key!r}: on S3 every version has an id; take it from list_versions")
+        return self._of_object(DELETE_VERSION, key, {"VersionId": version})
+
+    def presigned(self, key: str, seconds: int, filename: str | None, media_type: str | None) -> S3Request:
+        """Return the request that a presigned URL stands for."""
+        check_presign(key, seconds, filename, media_type)
+        answers: dict[str, object] = {}
+        if filename is not None:
+            answers["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
+        if media_type is not None:
+            answers["ResponseContentType"] = media_type
+        if self._pays:
+            raise StoreNotCapable("request_payer: a presigned URL cannot say who pays, so the bucket would refuse it")
+        # Owner and checksums travel in headers, which whoever uses the URL does not send.
+        return S3Request(PRESIGNED, key, {"Bucket": self.bucket, "Key": self._full(key), **answers})
+
     def versioning(self) -> S3Request:
         """Return the request for the bucket's versioning state."""
         return S3Request(VERSIONING, "", {**self._bucket})
 
+    def _of_upload(self, operation: Operation, upload: Upload, more: dict[str, object]) -> S3Request:
+        return self._of_object(operation, upload.key, {"UploadId": upload.id, **more})
+
     def _of_object(self, operation: Operation, key: str, more: dict[str, object]) -> S3Request:
+        return S3Request(operation, key, {**self._anywhere, "Key": self._full(key), **more})
+
+    def _full(self, key: str) -> str:
         full = self.prefix + key
         if len(full.encode()) > MAX_KEY_BYTES:
             message = f"{key[:40]!r}…: the key is over S3's limit of {MAX_KEY_BYTES:,} bytes with the prefix"
             raise InvalidOption(message)
-        return S3Request(operation, key, {**self._anywhere, "Key": full, **more})
+        return full
 
 
 def _checked_bucket(bucket: str) -> str:

@@ -1,72 +1,35 @@
-"""An object store on S3 with the sending left out: what the blocking and the asyncio store share.
-
-It is the same device as the archive's core: `async def` throughout, awaiting nothing but two methods that
-each store brings. Those of the blocking store never suspend, so neither does anything here.
-"""
+"""An object store on S3 with the sending left out: what the blocking and the asyncio store share."""
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import AccessDenied, CorruptObject, StoreNotCapable, StoreUnavailable
 from .base import ListedObject, ListPage, NoSuchKey, NotModified, StoredObject
-from .s3_errors import CutBody, DamagedBody, RangeBehindEnd, translate
-from .s3_options import S3Options
-from .s3_requests import S3Requests
+from .s3_errors import CutBody, DamagedBody, RangeBehindEnd
+from .s3_large import S3LargeObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from datetime import datetime
-
-    from botocore.config import Config
-
-    from .s3_requests import Operation, S3Request
+    from .s3_requests import S3Request
+    from .s3_sender import Answer, Listed
 
 READ_ATTEMPTS = 3
 """How often an object is read whose bytes did not all come, before the store counts as unavailable."""
 
-_SDK_ATTEMPTS = 4
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/")
 
 Versioning = Literal["enabled", "suspended", "off", "unknown"]
 
 
-class _Listed(TypedDict):
-    Key: str
-    Size: int
-    LastModified: datetime
-
-
-class Answer(TypedDict, total=False):
-    """The fields of the SDK's answers that are used here."""
-
-    ETag: str
-    ContentLength: int
-    ContentRange: str
-    Contents: list[_Listed]
-    IsTruncated: bool
-    Status: str
-
-
-class S3Store(ABC):
+class S3Store(S3LargeObjects):
     """The operations of `ObjectStore` on a prefix of a bucket. `S3BlockingStore` and `S3AsyncStore` are it.
 
     `prefix` is put before every key, with a slash between; keys given and listed are without it. Raises
     `InvalidOption` for a bucket or prefix that cannot hold an archive. Nothing is sent, and no SDK is loaded,
     before the first operation.
     """
-
-    def __init__(self, bucket: str, prefix: str = "", options: S3Options | None = None) -> None:
-        self._options = options or S3Options()
-        self._requests = S3Requests(bucket, prefix, self._options)
-        self._where = f"s3://{bucket}/{self._requests.prefix}"
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._where!r})"
 
     async def get(
         self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
@@ -88,16 +51,14 @@ class S3Store(ABC):
     async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
         """See `ObjectStore.put`."""
         request = self._requests.put(key, body, if_match=if_match, if_absent=if_absent)
-        with self._translated(request):
-            answer = await self._send(request)
+        answer = await self._ask(request)
         return self._etag(answer, request)
 
     async def delete(self, key: str, *, if_match: str | None = None) -> None:
         """See `ObjectStore.delete`."""
         request = self._requests.delete(key, if_match=if_match)
         try:
-            with self._translated(request):
-                await self._send(request)
+            await self._ask(request)
         except NoSuchKey:
             if if_match is not None:
                 raise
@@ -105,8 +66,7 @@ class S3Store(ABC):
     async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
         """See `ObjectStore.list_page`."""
         request = self._requests.list_page(prefix, after=after, limit=limit)
-        with self._translated(request):
-            answer = await self._send(request)
+        answer = await self._ask(request)
         listed = tuple(self._listed(entry) for entry in answer.get("Contents", ()))
         if not answer.get("IsTruncated"):
             return ListPage(listed, None)
@@ -118,28 +78,11 @@ class S3Store(ABC):
         """Return whether the bucket keeps old versions; `unknown` where rights or the store do not tell."""
         request = self._requests.versioning()
         try:
-            with self._translated(request):
-                answer = await self._send(request)
+            answer = await self._ask(request)
         except (AccessDenied, StoreNotCapable):
             return "unknown"
         states: dict[str, Versioning] = {"Enabled": "enabled", "Suspended": "suspended", "": "off"}
         return states.get(answer.get("Status", ""), "unknown")
-
-    @abstractmethod
-    async def close(self) -> None:
-        """See `ObjectStore.close`."""
-
-    @abstractmethod
-    async def _send(self, request: S3Request) -> Answer:
-        """Send a request whose answer has no body of its own."""
-
-    @abstractmethod
-    async def _read(self, request: S3Request) -> tuple[Answer, bytes]:
-        """Send a GET and read the whole body, giving back the connection whatever happens."""
-
-    @abstractmethod
-    def _connect_failures(self) -> tuple[type[BaseException], ...]:
-        """Return the errors of the HTTP library that prove that no connection was made."""
 
     async def _get(self, key: str, if_none_match: str | None, byte_range: tuple[int, int] | None) -> StoredObject:
         if byte_range is not None and byte_range[0] == byte_range[1]:
@@ -160,8 +103,7 @@ class S3Store(ABC):
     async def _nothing(self, key: str, if_none_match: str | None, *, size_up_to: int | None) -> StoredObject:
         """Return no bytes with the object's ETag; S3's answer to a range behind the end does not give it."""
         request = self._requests.head(key)
-        with self._translated(request):
-            answer = await self._send(request)
+        answer = await self._ask(request)
         etag = self._etag(answer, request)
         if etag == if_none_match:
             raise NotModified(key)
@@ -180,60 +122,10 @@ class S3Store(ABC):
             raise CutBody(request.key)
         return body
 
-    def _etag(self, answer: Answer, request: S3Request) -> str:
-        etag = answer.get("ETag")
-        if not etag:
-            message = f"{request.operation.name} of {self._where}{request.key}: no ETag in the answer"
-            raise StoreNotCapable(message)
-        return etag
-
-    def _listed(self, entry: _Listed) -> ListedObject:
+    def _listed(self, entry: Listed) -> ListedObject:
         key = entry["Key"].removeprefix(self._requests.prefix)
         return ListedObject(key, entry["Size"], entry["LastModified"].astimezone(UTC))
-
-    @contextmanager
-    def _translated(self, request: S3Request) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            meaning = translate(error, request, where=self._where, connect_failures=self._connect_failures())
-            if meaning is None:
-                raise
-            raise meaning from error
 
 
 class _Changed(Exception):
     """The object grew between two looks at it; look again."""
-
-
-def client_config(options: S3Options, operation: Operation) -> Config:
-    """Return the SDK's configuration for the client that sends this kind of operation.
-
-    Later ones win: our defaults, the user's `client_config`, the options, and what the protocol demands.
-    """
-    from botocore.config import Config
-
-    config = Config(connect_timeout=10, read_timeout=60, max_pool_connections=50)
-    user = cast("Config | None", options.client_config)
-    if user is not None:
-        config = config.merge(user)
-    attempts = 1 if operation.once else _SDK_ATTEMPTS
-    return config.merge(
-        Config(
-            **_set_options(options, getattr(user, "s3", None) or {}),
-            retries={"mode": "standard", "total_max_attempts": attempts},
-        )
-    )
-
-
-def _set_options(options: S3Options, s3: Mapping[str, object]) -> dict[str, object]:
-    chosen: dict[str, object] = {
-        "connect_timeout": options.connect_timeout,
-        "read_timeout": options.read_timeout,
-        "max_pool_connections": options.max_connections,
-        "request_checksum_calculation": options.checksums,
-        "response_checksum_validation": options.checksums,
-    }
-    if options.addressing_style != "auto":
-        chosen["s3"] = {**s3, "addressing_style": options.addressing_style}
-    return {name: value for name, value in chosen.items() if value is not None}
