@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore, Upload
     from ..runtime import Runtime
     from .head import Head
+    from .names import Bodies
     from .stream import Streams
     from .terms import Terms
 
@@ -34,7 +35,7 @@ class _Found(NamedTuple):
     """What is stored of a session."""
 
     keys: list[str]
-    """Everything but heads, and where an upload is under way, what it would become."""
+    """Everything but heads."""
     uploads: list[Upload]
     siblings: dict[str, Head]
     """The heads of its siblings, by stream, tombstones among them."""
@@ -44,15 +45,10 @@ class _Found(NamedTuple):
         """The incarnations of the siblings that are alive."""
         return {stream: head.incarnation for stream, head in self.siblings.items() if living(head) is not None}
 
-    def of_stream(self, stream: str) -> list[str]:
-        """Return what belongs to a stream."""
-        return [key for key in self.keys if stored_key(key).stream == stream]
-
     @property
-    def streams(self) -> list[str]:
-        """The siblings of which there is anything to remove."""
-        named = {stored_key(key).stream for key in self.keys}
-        return sorted((named | self.doomed.keys()) - {TRANSCRIPT, ""})
+    def anything(self) -> bool:
+        """Whether there is anything beside the transcript's head, and tombstones."""
+        return bool(self.keys or self.uploads or self.doomed)
 
 
 class Unneeded(NamedTuple):
@@ -67,10 +63,11 @@ class Unneeded(NamedTuple):
 class Removal:
     """Removes what nobody needs any more from the streams of one archive."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, streams: Streams) -> None:
+    def __init__(self, store: ObjectStore, runtime: Runtime, streams: Streams, bodies: Bodies) -> None:
         self._store = store
         self._runtime = runtime
         self._streams = streams
+        self._bodies = bodies
 
     async def delete(self, session_id: str, terms: Terms) -> bool:
         """Delete a session with all that is kept beside it; tell whether there was one.
@@ -81,18 +78,15 @@ class Removal:
         transcript = StreamKeys.of(session_id, TRANSCRIPT)
         # Listed before every swap: what is uploaded later is not in the list, what was uploaded before is fenced.
         found = await self._look(session_id)
-        deletion = Deletion(
-            self._place(transcript), terms, listed=bool(found.keys or found.doomed), siblings=found.doomed
-        )
+        deletion = Deletion(self._place(transcript), terms, listed=found.anything, siblings=found.doomed)
         landed = await self._streams.swap(transcript, deletion)
         if landed.proposal is None:
             return False
         before = landed.base.state
         # A commit may have sealed more between the listing and the swap.
         sealed = () if before is None else before.segments
-        free = {key for key in found.keys if stored_key(key).stream in {TRANSCRIPT, ""}}
-        free |= {transcript.segment(segment.name) for segment in sealed}
-        await self._remove_siblings(session_id, found, free, deletion.commit_id)
+        free = {transcript.segment(segment.name) for segment in sealed}
+        await self._remove_the_rest(session_id, found, free, deletion.commit_id)
         return living(before) is not None
 
     async def sweep(self, keys: StreamKeys, listed: Collection[str], doomed: str | None = None) -> frozenset[str]:
@@ -101,7 +95,7 @@ class Removal:
         The incarnation `doomed` becomes a tombstone, if it still lives. Raises what the commit protocol raises; then
         nothing may be deleted.
         """
-        fencing = Fencing(self._place(keys), partial(named_by, self._streams, keys), listed, doomed)
+        fencing = Fencing(self._place(keys), partial(self._named_by, keys), listed, doomed)
         return fencing.free(await self._streams.swap(keys, fencing))
 
     async def look(self, keys: StreamKeys, listed: Collection[str], doomed: str | None = None) -> Unneeded:
@@ -111,7 +105,7 @@ class Removal:
             return Unneeded(frozenset(listed), dies=False)
         if live.incarnation == doomed:
             return Unneeded(frozenset(listed), dies=True)
-        return Unneeded(frozenset(listed) - await named_by(self._streams, keys, live), dies=False)
+        return Unneeded(frozenset(listed) - await self._named_by(keys, live), dies=False)
 
     async def head(self, keys: StreamKeys) -> Head | None:
         """Read a head, which may be a tombstone; None if there is none."""
@@ -134,29 +128,33 @@ class Removal:
         heads = await self._runtime.gather(
             [self._streams.read_head(StreamKeys.of(session_id, stream)) for stream in siblings]
         )
-        others = [key for key in keys if stored_key(key).kind != "head"]
         return _Found(
-            # An upload may be finished at any moment until it is aborted.
-            [*others, *(upload.key for upload in uploads)],
+            [key for key in keys if stored_key(key).kind != "head"],
             uploads,
             {stream: known.state for stream, known in zip(siblings, heads, strict=True) if known.state is not None},
         )
 
-    async def _remove_siblings(self, session_id: str, found: _Found, free: set[str], commit_id: str) -> None:
-        """Delete the siblings, and then all that is free by then; what fails does not keep the rest."""
-        doomed = found.doomed
+    async def _remove_the_rest(self, session_id: str, found: _Found, free: set[str], commit_id: str) -> None:
+        """Delete the siblings, then all that is free by then; what fails does not keep the rest."""
+        # Before the fences are raised: whoever comes after that finds no upload to go on with, so that what became of
+        # one that was listed can be named by nobody who knows the new fence.
+        aborted = await self._abort(found.uploads)
+        by_stream: dict[str, list[str]] = {stream: [] for stream in found.doomed}
+        for key in (*found.keys, *aborted):
+            by_stream.setdefault(stored_key(key).stream, []).append(key)
+        for stream in {TRANSCRIPT, ""} & by_stream.keys():
+            free |= set(by_stream.pop(stream))
         failures: list[Exception] = []
 
-        async def sweep(stream: str) -> frozenset[str]:
+        async def sweep(stream: str, listed: Sequence[str]) -> frozenset[str]:
             try:
-                return await self.sweep(StreamKeys.of(session_id, stream), found.of_stream(stream), doomed.get(stream))
+                return await self.sweep(StreamKeys.of(session_id, stream), listed, found.doomed.get(stream))
             except (StoreUnavailable, CallAPerson, Decide) as error:
                 failures.append(error)
                 return frozenset()
 
-        for freed in await self._runtime.gather([sweep(stream) for stream in found.streams]):
+        for freed in await self._runtime.gather([sweep(*each) for each in sorted(by_stream.items())]):
             free |= freed
-        await self._abort(found.uploads)
         await remove_all(self._store, self._runtime, sorted(free))
         if failures:
             raise OutcomeUnknown(
@@ -166,14 +164,20 @@ class Removal:
                 commit_id=commit_id,
             ) from failures[0]
 
-    async def _abort(self, uploads: Sequence[Upload]) -> None:
-        async def abort(upload: Upload) -> None:
+    async def _abort(self, uploads: Sequence[Upload]) -> list[str]:
+        """Give uploads up; return the keys of those that can become no object any more, if they have not by now."""
+
+        async def abort(upload: Upload) -> str | None:
             try:
                 await self._store.abort_upload(upload)
             except (StoreUnavailable, CallAPerson):
-                pass  # The clean-up will.
+                return None  # The clean-up will.
+            return upload.key
 
-        await self._runtime.gather([abort(upload) for upload in uploads])
+        return [key for key in await self._runtime.gather([abort(upload) for upload in uploads]) if key is not None]
+
+    async def _named_by(self, keys: StreamKeys, head: Head) -> frozenset[str]:
+        return await named_by(self._streams, keys, head, self._bodies)
 
     def _place(self, keys: StreamKeys) -> Workplace:
         return Workplace(self._store, self._runtime, keys)
@@ -186,10 +190,16 @@ async def finish(streams: Streams, place: Workplace, siblings: Mapping[str, str]
     """
     for stream, incarnation in sorted(siblings.items()):
         keys = StreamKeys.of(place.keys.session_id, stream)
-        names = partial(named_by, streams, keys)
+        place = Workplace(place.store, place.runtime, keys)
+        # What they named is left to the deleter or the clean-up.
+        fencing = Fencing(place, _names_nothing, (), incarnation)
         try:
-            await streams.swap(keys, Fencing(Workplace(place.store, place.runtime, keys), names, (), incarnation))
+            await streams.swap(keys, fencing)
         except Decide as error:
             raise StoreUnavailable(
                 f"{keys.head}: of a deleted session, and could not be deleted now", may_have_landed=False
             ) from error
+
+
+async def _names_nothing(_: Head) -> frozenset[str]:
+    return frozenset()
