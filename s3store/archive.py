@@ -11,6 +11,7 @@ from .errors import CorruptObject, InvalidOption, StoreNotCapable, StoreUnavaila
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
+from .longterm.bodies import bodies_named
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
@@ -64,7 +65,7 @@ class Archive:
         self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy(), index_sizes)
         listener = None if index is None else self.index.publisher
         self.streams = Streams(opened.store, runtime, policy, sizes, listener)
-        self.removal = Removal(opened.store, runtime, self.streams)
+        self.removal = Removal(opened.store, runtime, self.streams, bodies_named)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()

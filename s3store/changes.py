@@ -13,7 +13,7 @@ from .jsontext import EncodedMessages, encode_messages
 from .model import Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Append:
@@ -46,13 +46,21 @@ class Replace:
     """Put a whole new transcript in the place of the old one.
 
     Records at the start that have not changed stay as they are, with the time and key they were stored with.
+    With `only_if_changed` nothing is written where it holds these very messages already.
     Takes and raises the same as `Extend`, and `InvalidOption` if two messages have the same key.
     """
 
-    __slots__ = ("messages",)
+    __slots__ = ("messages", "only_if_changed")
 
-    def __init__(self, messages: Iterable[object], *, keys: Iterable[str | None] | None = None) -> None:
+    def __init__(
+        self,
+        messages: Iterable[object],
+        *,
+        keys: Iterable[str | None] | None = None,
+        only_if_changed: bool = False,
+    ) -> None:
         self.messages = _encode(messages, keys)
+        self.only_if_changed = only_if_changed
         given = list(self.messages.given_keys())
         if len(set(given)) < len(given):
             raise InvalidOption("two messages have the same idempotency key")
@@ -99,7 +107,19 @@ class Touch:
     __slots__ = ()
 
 
-Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | Touch
+class SavedWith:
+    """Remember which commit of each sibling this commit was saved with; `save_all` makes it.
+
+    Siblings that are not named keep what was said of them before.
+    """
+
+    __slots__ = ("siblings",)
+
+    def __init__(self, siblings: Mapping[str, str]) -> None:
+        self.siblings = dict(siblings)
+
+
+Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | Touch | SavedWith
 """Any of the changes of this module."""
 
 

@@ -29,6 +29,12 @@ MANIFEST = "index/manifest.json"
 """Names the pages of the index."""
 TRANSCRIPT = "transcript"
 """The name of the stream that makes a session: its transcript."""
+TRACES = "traces"
+RUNS = "runs"
+VERIFICATION = "verification"
+ARTIFACTS = "artifacts"
+SIBLINGS = (ARTIFACTS, TRACES, RUNS, VERIFICATION)
+"""The names of the streams that may stand beside a transcript."""
 
 _LONGEST_ENCODED_ID = 200
 _SUFFIX = ".jsonl.zst"
@@ -37,6 +43,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 # Small hex digits: a directory archive has to escape capitals, for file systems that fold case.
 _ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in range(256))
 _ESCAPE = re.compile(rb"%([0-9a-f]{2})")
+_BODY_NAME = re.compile(r"([0-9a-f]{64}-)?[0-9a-z]{26}")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
 _STORED = (
     ("head", re.compile(r"([a-z]+)\.jsonl\.zst")),
@@ -95,10 +102,28 @@ class StreamKeys:
         """Return the key of the segment that a head names `name`."""
         return f"{self.segments}{name}{_SUFFIX}"
 
+    def body(self, name: str) -> str:
+        """Return the key of the body of an artifact that a record names `name`."""
+        return self.segments + name
+
+    def bodies_of(self, sha256: str) -> str:
+        """Return what the keys of all bodies of this content start with."""
+        return f"{self.segments}{sha256}-"
+
 
 def segment_name(first: int, ulid: str) -> str:
     """Return a segment's name: the sequence number of its first record, which sorts, and a ULID."""
     return f"{first:010d}-{ulid}"
+
+
+def body_name(ulid: str, sha256: str | None) -> str:
+    """Return a body's name: its SHA-256, in hex, where that is known before it is uploaded, and a ULID."""
+    return ulid if sha256 is None else f"{sha256}-{ulid}"
+
+
+def is_body_name(name: object) -> bool:
+    """Tell whether `body_name` may have made this: never a path, so a record cannot point outside its session."""
+    return isinstance(name, str) and _BODY_NAME.fullmatch(name) is not None
 
 
 def session_part(session_id: str) -> str:

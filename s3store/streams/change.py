@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
 
 from ..ids import ulid_after
 from ..keys import segment_name
@@ -51,32 +51,84 @@ class Workplace:
         await remove_all(self.store, self.runtime, keys)
 
 
+class Planned(NamedTuple):
+    """What a plan makes of a head."""
+
+    changes: Sequence[Change]
+    raises_fence: bool = False
+    """Whether the new head's fence is raised, so that nobody names what this commit drops and then deletes."""
+
+
+class Plan(Protocol):
+    """Changes that depend on the head that they are made to.
+
+    A plan may upload what its records name, before it returns them. It keeps in mind the fence of the head that it
+    uploaded under, and uploads anew, under fresh names, when it is asked with another one.
+    """
+
+    async def changes(self, head: Head | None) -> Planned:
+        """Return the changes to make to this head, which may be a tombstone; None where there is no head."""
+        ...
+
+    async def clean_up(self, landed: Landed[Head] | None) -> None:
+        """Delete what nothing names now that the commit has landed, or (None) surely never will."""
+        ...
+
+
+class FixedPlan:
+    """The same changes whatever the head."""
+
+    def __init__(self, changes: Sequence[Change]) -> None:
+        self._planned = Planned(changes)
+
+    async def changes(self, _head: Head | None) -> Planned:
+        """Return them."""
+        return self._planned
+
+    async def clean_up(self, _landed: Landed[Head] | None) -> None:
+        """Nothing was uploaded."""
+
+
 class StreamChange:
-    """A caller's changes to one stream, on their way into its head."""
+    """A caller's plan for one stream, on its way into the head. `commit_id` is made here unless it is given."""
 
     def __init__(
-        self, place: Workplace, reader: SegmentReader, changes: Sequence[Change], terms: Terms, sizes: Sizes
+        self,
+        place: Workplace,
+        reader: SegmentReader,
+        plan: Plan,
+        terms: Terms,
+        sizes: Sizes,
+        commit_id: str | None = None,
     ) -> None:
         self._place = place
         self._sizes = sizes
         self._reader = reader
-        self._changes = changes
+        self._plan = plan
         self._terms = terms
-        self.commit_id = place.runtime.ulid()
+        self.commit_id = commit_id or place.runtime.ulid()
         self._incarnation = place.runtime.ulid()
         self._fence = 0
         self._usable: dict[tuple[int, str], Segment] = {}
         self._uploaded: set[str] = set()
         self._outcomes: list[tuple[Head, Outcome]] = []
 
+    @property
+    def place(self) -> Workplace:
+        """Where it works."""
+        return self._place
+
+    @property
+    def must_be_new(self) -> bool:
+        """Whether it asks for a stream that is not there yet."""
+        return self._terms.must_be_new
+
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
         """Return the head that the changes make of `base`, with every segment that it names uploaded."""
         head = base.state
-        self._terms.check(self._place.keys.session_id, head)
         live = living(head)
         now = self._place.time_after(head)
-        draft = Draft(self._place.keys, live, Stamp(self.commit_id, format_time(now)), self._reader, self._sizes)
-        await draft.apply(self._changes)
+        draft, raises_fence = await self._draft(head, now)
         if live is not None and not draft.touched:
             return None
         incarnation = self._incarnation_after(head) if live is None else live.incarnation
@@ -91,12 +143,29 @@ class StreamChange:
             tail_keys=frozenset(draft.tail_keys),
             created_at=now if live is None else live.created_at,
             metadata=draft.metadata,
+            siblings=draft.siblings,
             extra={} if live is None else live.extra,
             **next_version(head, self.commit_id, now),
         )
+        if raises_fence:
+            grown = replace(grown, fence=grown.fence + 1)
         proposal = propose_head(self._place.keys, grown)
         self._outcomes.append((proposal.state, draft.outcome))
         return proposal
+
+    async def alters(self, base: Known[Head]) -> bool:
+        """Tell whether there is anything to write to `base`. What the plan uploads is uploaded; segments are not."""
+        draft, _ = await self._draft(base.state, self._place.time_after(base.state))
+        return living(base.state) is None or draft.touched
+
+    async def _draft(self, head: Head | None, now: datetime) -> tuple[Draft, bool]:
+        """Make the changes to a draft of `head`, and tell whether its fence is to be raised."""
+        self._terms.check(self._place.keys.session_id, head)
+        stamp = Stamp(self.commit_id, format_time(now))
+        draft = Draft(self._place.keys, living(head), stamp, self._reader, self._sizes)
+        planned = await self._plan.changes(head)
+        await draft.apply(planned.changes)
+        return draft, planned.raises_fence
 
     def outcome(self, landed: Landed[Head]) -> Outcome:
         """Return what the changes did in the proposal that landed."""
@@ -118,6 +187,7 @@ class StreamChange:
                 unnamed |= {segment.name for segment in before.segments}
             unnamed -= {segment.name for segment in landed.proposal.state.segments}
         await self._place.remove(keys.segment(name) for name in sorted(unnamed))
+        await self._plan.clean_up(landed)
 
     def _incarnation_after(self, tombstone: Head | None) -> str:
         """Return a new incarnation, which sorts behind the deleted one, whatever the clocks of the writers say."""

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Touch, Update
+from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, SavedWith, Touch, Update
 from ..errors import CorruptObject, InvalidOption
 from ..model import Metadata
 from ..objects.base import NoSuchKey
@@ -79,6 +79,7 @@ class Draft:
         self._sizes = sizes
         self.segments: list[Segment] = [] if base is None else list(base.segments)
         self.metadata = Metadata() if base is None else base.metadata
+        self.siblings = {} if base is None else dict(base.siblings)
         self.tail_keys: set[bytes] = set() if base is None else set(base.tail_keys)
         self.outcome = Outcome()
         self.touched = False
@@ -105,7 +106,7 @@ class Draft:
                 case Append() | Extend():
                     await self._extend(change.messages)
                 case Replace():
-                    await self._replace(change.messages)
+                    await self._replace(change)
                 case ReplaceLast():
                     await self._replace_last(change.message)
                 case RemoveLast():
@@ -116,6 +117,8 @@ class Draft:
                     self._update(change)
                 case Touch():
                     self.touched = True
+                case SavedWith():
+                    self._saved_with(change)
                 case _:
                     # Reached only by a caller without a type checker.
                     raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
@@ -171,7 +174,8 @@ class Draft:
         self._new_keys = set()
         self._tail_texts = None
 
-    async def _replace(self, messages: EncodedMessages) -> None:
+    async def _replace(self, change: Replace) -> None:
+        messages = change.messages
         before = self.count
         same = await self._keep_unchanged(messages)
         self.outcome.cleared += before - same
@@ -180,7 +184,7 @@ class Draft:
         fresh = messages.since(same)
         self.tail_keys.update(map(digest, fresh.given_keys()))
         self._add(fresh)
-        self.touched = True
+        self.touched = self.touched or not change.only_if_changed or same < before
 
     async def _keep_unchanged(self, messages: EncodedMessages) -> int:
         """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
@@ -263,6 +267,11 @@ class Draft:
         changed = self.metadata.changed(change.fields)
         self.touched = self.touched or changed != self.metadata
         self.metadata = changed
+
+    def _saved_with(self, change: SavedWith) -> None:
+        together = {**self.siblings, **change.siblings}
+        self.touched = self.touched or together != self.siblings
+        self.siblings = together
 
     def _add(self, messages: EncodedMessages) -> None:
         self._lines += encode_lines(self.count, self._stamp, messages)

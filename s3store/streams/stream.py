@@ -21,6 +21,7 @@ from ..errors import (
     Conflict,
     CorruptObject,
     Decide,
+    FixTheCall,
     OutcomeUnknown,
     SessionDeleted,
     SessionNotFound,
@@ -28,8 +29,8 @@ from ..errors import (
 )
 from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Committed, Record, SessionInfo, Transcript
-from ..objects.base import NoSuchKey
-from .change import Deletion, StreamChange, Workplace
+from ..objects.base import NoSuchKey, NotModified
+from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ..model import RecordFields
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
+    from .change import Plan
     from .draft import Sizes
     from .fence import Fencing
     from .segments import Segment
@@ -93,27 +95,57 @@ class Streams:
         self, session_id: str, changes: Sequence[Change], terms: Terms, *, stream: str = TRANSCRIPT
     ) -> Committed:
         """Make changes in one commit. Raises what `terms` and the commit protocol raise."""
+        change = self.change(session_id, FixedPlan(changes), terms, stream=stream)
+        return _committed(session_id, change, await self.land(change))
+
+    def change(
+        self, session_id: str, plan: Plan, terms: Terms, *, stream: str = TRANSCRIPT, commit_id: str | None = None
+    ) -> StreamChange:
+        """Return a change for `land`. Nothing is sent."""
         place = self._place(session_id, stream)
+        return StreamChange(place, _Segments(self, place.keys), plan, terms, self._sizes, commit_id)
+
+    async def foresee(self, change: StreamChange) -> str:
+        """Upload what the plan of a change uploads, and return the commit that its stream will be at.
+
+        That is the change's own, or the last one there is where nothing is to be written. Others who write meanwhile
+        make it another one. Raises what `propose` raises.
+        """
+        key = change.place.keys.head
+        guess = self._guesses.get(key)
+        try:
+            known = guess or await self.read_head(change.place.keys)
+            return change.commit_id if known.state is None or await change.alters(known) else known.state.commits[-1]
+        except (Decide, FixTheCall, NoSuchKey):
+            if guess is None:
+                await change.clean_up(None)
+                raise
+            # A guess may be out of date: only the store itself can turn a caller down.
+            self._guesses.forget(key)
+            return await self.foresee(change)
+
+    async def land(self, change: StreamChange) -> Landed[Head]:
+        """Make a change in one commit. Raises what its terms and the commit protocol raise."""
+        place = change.place
         key = place.keys.head
         async with self._turns.of(key):
-            change = StreamChange(place, _Segments(self, place.keys), changes, terms, self._sizes)
             announced = self._announced(place, change)
-            guess = _ABSENT if terms.must_be_new else self._guesses.get(key)
+            guess = _ABSENT if change.must_be_new else self._guesses.get(key)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
             try:
                 landed = await commit(
-                    self._store, self._runtime, self._policy, _Cell(self, place.keys), announced, guess
+                    self._store, self._runtime, self._policy, _Cell(self, place.keys, guess), announced, guess
                 )
             except OutcomeUnknown:
                 raise
-            except Decide:
+            except (Decide, FixTheCall):
                 await change.clean_up(None)
                 raise
             self._guesses.put(key, landed.known)
             await change.clean_up(landed)
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
-        return _committed(session_id, change, landed)
+        return landed
 
     async def swap(self, keys: StreamKeys, change: Fencing | Deletion) -> Landed[Head]:
         """Run a change of a head, and tell the index what stands then. Raises what the commit protocol raises."""
@@ -157,7 +189,7 @@ class Streams:
         if live is None:
             return Deletion(place, Terms(expected_version=0), listed=False, always=True)
         terms = Terms(incarnation=live.incarnation)
-        return StreamChange(place, _Segments(self, place.keys), [Touch()], terms, self._sizes)
+        return StreamChange(place, _Segments(self, place.keys), FixedPlan([Touch()]), terms, self._sizes)
 
     async def info(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> SessionInfo:
         """Return what there is to say of a session. Raises `SessionNotFound` or `SessionDeleted`."""
@@ -210,16 +242,29 @@ class Streams:
                 self._segment_keys.popitem(last=False)
         return known
 
-    async def read_head(self, keys: StreamKeys) -> Known[Head]:
-        """Read a head from the store, and remember it."""
+    async def records_of(self, keys: StreamKeys, head: Head) -> list[RecordFields]:
+        """Return the records of a head that was read. Raises `NoSuchKey` if a segment that it names is gone."""
+        sealed = await self._sealed(keys, head.segments, 0)
+        return list(chain(*sealed, _tail_from(keys, head, 0)))
+
+    async def read_head(self, keys: StreamKeys, guess: Known[Head] | None = None) -> Known[Head]:
+        """Read a head from the store, and remember it; no more than its ETag where it still is the `guess`."""
         try:
-            stored = await self._store.get(keys.head)
+            stored = await self._store.get(keys.head, if_none_match=None if guess is None else guess.etag)
         except NoSuchKey:
             known = _ABSENT
+        except NotModified:
+            if guess is None:
+                raise
+            known = guess
         else:
             known = Known(unpack_head(keys, stored.body), stored.etag)
         self._guesses.put(keys.head, known)
         return known
+
+    async def look(self, keys: StreamKeys) -> Known[Head]:
+        """Read a head from the store, sparing what this process still remembers of it."""
+        return await self.read_head(keys, self._guesses.get(keys.head))
 
     def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Creation:
         return change if place.keys.stream != TRANSCRIPT else _Creation(self, place, self._listener, change)
@@ -294,14 +339,16 @@ class Streams:
 class _Cell:
     """A head, as the commit protocol sees it."""
 
-    def __init__(self, streams: Streams, keys: StreamKeys) -> None:
+    def __init__(self, streams: Streams, keys: StreamKeys, guess: Known[Head] | None = None) -> None:
         self._streams = streams
         self._keys = keys
+        self._last = guess
         self.key = keys.head
         self.session_id = keys.session_id
 
     async def read(self) -> Known[Head]:
-        return await self._streams.read_head(self._keys)
+        self._last = await self._streams.read_head(self._keys, self._last)
+        return self._last
 
 
 class _Creation:
