@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .stored import StoredSession
 
 _TOGETHER = 256
+_ATTEMPTS = 8
 
 
 class CleanUp:
@@ -61,11 +62,15 @@ class CleanUp:
 
     async def _stores_time(self) -> datetime:
         """Ask the store for its time, by storing something and looking when that was: no local clock will do."""
-        key = f"{CHECKS}{self._runtime.ulid()}/time"
-        await self._store.put(key, b"")
-        listed = await self._store.list_page(key)
-        await self._store.delete(key)
-        return listed.objects[0].modified
+        for _ in range(_ATTEMPTS):
+            key = f"{CHECKS}{self._runtime.ulid()}/time"
+            await self._store.put(key, b"")
+            listed = await self._store.list_page(key)
+            await self._store.delete(key)
+            if listed.objects:
+                return listed.objects[0].modified
+            # Another clean-up, for which nothing is too young, has removed it.
+        raise StoreUnavailable(f"{CHECKS}: other clean-ups are at work", may_have_landed=False)
 
     def _suspect(self, session: StoredSession, cutoff: datetime, report: CleanedUp) -> Suspect | None:
         """Sort what is listed of a session. Most are done with that, without a request of their own."""
@@ -128,7 +133,8 @@ class CleanUp:
         while True:
             page = await self._store.list_page(CHECKS, after=after)
             old = [Freed(listed.key, listed.size) for listed in page.objects if listed.modified <= cutoff]
-            report.left["young"] += len(page.objects) - len(old)
+            if len(old) < len(page.objects):
+                report.left["young"] += len(page.objects) - len(old)
             await self._remove(old, report)
             after = page.next_after
             if after is None:

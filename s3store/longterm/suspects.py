@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CallAPerson, CorruptObject, Decide, StoreUnavailable, UnsupportedFormat
 from ..keys import TRANSCRIPT, StreamKeys, id_of_part, session_part
-from ..objects.base import NoSuchKey
 from ..streams.terms import living
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ class Suspect(NamedTuple):
             keys = StreamKeys.of(session_id, stream)
             try:
                 freed += await self._clean_stream(removal, keys, doomed.get(stream), report)
-            except (StoreUnavailable, CallAPerson, Decide, NoSuchKey) as error:
+            except (StoreUnavailable, CallAPerson, Decide) as error:
                 report.failed(_reason(error), len(self.old.get(stream, ())) or 1, f"{keys.head}: {error}")
         return freed
 
@@ -96,6 +95,6 @@ class Suspect(NamedTuple):
 
 
 def _reason(error: Exception) -> LeftReason:
-    if isinstance(error, CorruptObject | UnsupportedFormat | NoSuchKey):
+    if isinstance(error, CorruptObject | UnsupportedFormat):
         return "unreadable"
     return "raced" if isinstance(error, Decide) else "failed"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .head import Head
     from .segments import Segment
 
+
 class SegmentLines(Protocol):
     """Reads segments."""
 

@@ -99,13 +99,23 @@ class Removal:
         return fencing.free(await self._streams.swap(keys, fencing))
 
     async def look(self, keys: StreamKeys, listed: Collection[str], doomed: str | None = None) -> Unneeded:
-        """Say what `sweep` would find as things stand, and change nothing."""
-        live = living((await self._streams.read_head(keys)).state)
-        if live is None:
-            return Unneeded(frozenset(listed), dies=False)
-        if live.incarnation == doomed:
-            return Unneeded(frozenset(listed), dies=True)
-        return Unneeded(frozenset(listed) - await self._named_by(keys, live), dies=False)
+        """Say what `sweep` would find as things stand, and change nothing.
+
+        Raises `CorruptObject` for a head that cannot be read, or names something that is gone.
+        """
+        gap: str | None = None
+        while True:
+            known = await self._streams.read_head(keys)
+            live = living(known.state)
+            if live is None or live.incarnation == doomed:
+                return Unneeded(frozenset(listed), dies=live is not None)
+            try:
+                return Unneeded(frozenset(listed) - await self._named_by(keys, live), dies=False)
+            except NoSuchKey as gone:
+                # Somebody may have replaced it meanwhile; if it still is what it was, that is not so.
+                if known.etag == gap:
+                    raise CorruptObject(f"{keys.head}: names {gone.key}, which is missing") from None
+                gap = known.etag
 
     async def head(self, keys: StreamKeys) -> Head | None:
         """Read a head, which may be a tombstone; None if there is none."""

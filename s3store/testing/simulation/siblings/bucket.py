@@ -1,0 +1,109 @@
+"""The objects of a simulated archive with siblings, and what must hold of them at every moment."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING
+
+import orjson
+import zstandard
+
+from ....keys import SESSIONS, stored_key
+from ....runtime import run
+from ..bucket import Bucket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from ....jsontext import JsonValue
+
+
+class SiblingsBucket(Bucket):
+    """Watches the heads of all streams, with nothing of the code that is under test.
+
+    `violations` tells of every moment in which a head named a segment or a body that was not there.
+    """
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__(clock)
+        self._named_now: dict[str, dict[str, str | None]] = {}
+        self._messages: dict[str, list[JsonValue]] = {}
+        """What each segment of artifacts holds."""
+
+    def put(self, key: str, body: bytes, if_match: str | None, if_absent: bool) -> str:  # noqa: FBT001 - passed on
+        """See `ObjectStore.put`."""
+        etag = run(self.objects.put(key, body, if_match=if_match, if_absent=if_absent))
+        if key.startswith(SESSIONS):
+            kind, stream = stored_key(key).kind, stored_key(key).stream
+            if kind == "segment" and stream == "artifacts":
+                self._messages[key] = _messages(body)
+            if kind == "head":
+                self._named_now[key] = self._names(key, stream, body)
+                for name in self._named_now[key]:
+                    self._check(key, name)
+        return etag
+
+    def delete(self, key: str, if_match: str | None) -> None:
+        """See `ObjectStore.delete`."""
+        run(self.objects.delete(key, if_match=if_match))
+        for head, named in self._named_now.items():
+            if key in named:
+                self.violations.append(f"{key} was deleted while {head} names it")
+
+    def unnamed(self) -> list[str]:
+        """Return everything that no head names, uploads in parts among it."""
+        named = {name for names in self._named_now.values() for name in names} | self._named_now.keys()
+        uploads = [f"upload of {found.upload.key}" for found in run(self.objects.list_uploads(""))]
+        return [*sorted(set(self._keys()) - named), *uploads]
+
+    def content(self) -> list[str]:
+        """Return everything under the sessions that is not a tombstone."""
+        return [key for key in self._keys() if key not in self._named_now or not _is_tombstone(self._body(key))]
+
+    def _keys(self) -> list[str]:
+        return [found.key for found in run(self.objects.list_page("")).objects]
+
+    def _body(self, key: str) -> bytes:
+        return run(self.objects.get(key)).body
+
+    def _names(self, key: str, stream: str, body: bytes) -> dict[str, str | None]:
+        base = key.removesuffix(".jsonl.zst")
+        segments: dict[str, str | None] = {
+            f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in _header(body)["segments"]
+        }
+        if stream != "artifacts":
+            return segments
+        messages = [message for segment in segments for message in self._messages.get(segment, ())]
+        bodies: dict[str, str] = {}
+        for message in [*messages, *_messages(body)]:
+            if "put" in message:
+                bodies[message["put"]["name"]] = f"{base}/{message['put']['body']}"
+            else:
+                for gone in message["remove"]:
+                    bodies.pop(gone, None)
+        return segments | dict.fromkeys(bodies.values())
+
+    def _check(self, head: str, name: str) -> None:
+        sha256 = self._named_now[head][name]
+        stored = [found for found in run(self.objects.list_page(name, limit=1)).objects if found.key == name]
+        if not stored:
+            self.violations.append(f"{head} names {name}, which is gone")
+        elif sha256 is not None and hashlib.sha256(self._body(name)).hexdigest() != sha256:
+            self.violations.append(f"{head} names {name}, which is another")
+
+
+def _header(head: bytes) -> dict[str, JsonValue]:
+    length = int.from_bytes(head[4:8], "little")
+    header: dict[str, JsonValue] = orjson.loads(head[8 : 8 + length].partition(b"\n")[0])
+    return header
+
+
+def _is_tombstone(head: bytes) -> bool:
+    return "deleted" in _header(head)
+
+
+def _messages(data: bytes) -> list[JsonValue]:
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        return [orjson.loads(line)["message"] for line in reader.read().splitlines()]

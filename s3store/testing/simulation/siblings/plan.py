@@ -1,0 +1,157 @@
+"""A history of siblings that is to be: who calls what, in which weather. Drawn from a seed, and cut down if need be."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ....streams.commit import CommitPolicy
+from ....streams.draft import Sizes
+from ..network import WEATHERS, Weather
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+StepKind: TypeAlias = Literal["append", "replace", "load", "put", "remove", "delete", "clean up"]
+
+_CALLS: Mapping[StepKind, int] = {
+    "append": 24, "replace": 6, "load": 10, "put": 22, "remove": 5, "delete": 14, "clean up": 14,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingsMode:
+    """A kind of history: its weather, and what befalls the processes."""
+
+    weather: Weather
+    crashes: float = 0.0
+    """The chance, 0 to 1, that a process crashes."""
+    dozes: float = 0.0
+    """The share of requests before which their process falls asleep, for a minute or an hour."""
+    skewed: bool = False
+    """Whether the clocks of the processes differ, by up to an hour."""
+
+
+SIBLINGS_MODES: Mapping[str, SiblingsMode] = {
+    "siblings-fair": SiblingsMode(WEATHERS["fair"]),
+    "siblings-lossy": SiblingsMode(WEATHERS["lossy"], skewed=True),
+    "siblings-late": SiblingsMode(WEATHERS["late"], dozes=0.05),
+    "siblings-zombies": SiblingsMode(WEATHERS["lossy"], dozes=0.15, skewed=True),
+    "siblings-crashes": SiblingsMode(WEATHERS["lossy"], crashes=0.7, skewed=True),
+    "siblings-storm": SiblingsMode(WEATHERS["storm"], crashes=0.4, dozes=0.05, skewed=True),
+}
+"""The kinds of histories by name. A seed alone takes them in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingsStep:
+    """One call that a client will make."""
+
+    seed: int
+    kind: StepKind
+    session_id: str
+    stream: str
+    """Of which stream; the empty one for a delete and a clean-up."""
+    name: str
+    """What is told apart by it in the history: no other step has this name."""
+    artifact: str
+    """The name of the artifact that is put or removed."""
+    in_parts: bool
+    """Whether a body goes up in parts, and goes on with an upload of the same content."""
+    older_than: float
+    """For a clean-up, in seconds."""
+    dry_run: bool
+    calm: bool = False
+    """Whether its requests meet no faults: only a shrunk history has such."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingsPlan:
+    """A whole history to be: for each process its steps, one after the other."""
+
+    seed: int
+    mode: SiblingsMode
+    policy: CommitPolicy
+    sizes: Sizes
+    page: int
+    """The most objects on a page of a listing."""
+    processes: tuple[tuple[SiblingsStep, ...], ...]
+    crashes: tuple[tuple[int, int], ...]
+    """Processes that crash, by number, each with the number of requests that it lives to send."""
+
+    @property
+    def steps(self) -> int:
+        """How many calls there are."""
+        return sum(map(len, self.processes))
+
+    def smaller(self) -> list[SiblingsPlan]:
+        """Return copies with one thing less: a crash, a call, or the faults of one call."""
+        places = [(number, place) for number, steps in enumerate(self.processes) for place in range(len(steps))]
+        return [
+            *(replace(self, crashes=self.crashes[:at] + self.crashes[at + 1 :]) for at in range(len(self.crashes))),
+            *(self._with(number, place, ()) for number, place in places),
+            *(
+                self._with(number, place, (replace(self.processes[number][place], calm=True),))
+                for number, place in places
+                if not self.processes[number][place].calm
+            ),
+        ]
+
+    def _with(self, number: int, place: int, steps: tuple[SiblingsStep, ...]) -> SiblingsPlan:
+        changed = (*self.processes[number][:place], *steps, *self.processes[number][place + 1 :])
+        return replace(self, processes=(*self.processes[:number], changed, *self.processes[number + 1 :]))
+
+
+def siblings_plan_for(seed: int, mode: str | None = None) -> SiblingsPlan:
+    """Draw the plan of a seed. `mode` is one of `SIBLINGS_MODES`; without one, the seed chooses."""
+    chance = random.Random(seed)  # noqa: S311 - a simulation must be repeatable
+    modes = list(SIBLINGS_MODES.values())
+    chosen = SIBLINGS_MODES[mode] if mode is not None else modes[seed % len(modes)]
+    processes = chance.choice((2, 2, 3, 3))
+    return SiblingsPlan(
+        seed=seed,
+        mode=chosen,
+        policy=chance.choice(_POLICIES),
+        sizes=Sizes(seal=chance.choice((1, 1, 150, 100_000)), chunk=chance.choice((150, 300, 100_000))),
+        page=chance.choice((1, 2, 1000)),
+        processes=tuple(
+            tuple(_step(chance, f"{number}.{place}") for place in range(chance.randrange(2, 6)))
+            for number in range(processes)
+        ),
+        crashes=tuple(
+            (process, chance.randrange(1, 25)) for process in range(processes) if chance.random() < chosen.crashes
+        ),
+    )
+
+
+_POLICIES = (
+    CommitPolicy(),
+    CommitPolicy(seconds=10.0, attempts=8),
+    CommitPolicy(seconds=3.0, attempts=3),
+    CommitPolicy(seconds=1.0, attempts=2, pause=0.01),
+)
+
+
+def _step(chance: random.Random, name: str) -> SiblingsStep:
+    kind = chance.choices(list(_CALLS), weights=list(_CALLS.values()))[0]
+    if kind in {"put", "remove"}:
+        stream = "artifacts"
+    elif kind in {"delete", "clean up"}:
+        stream = ""
+    else:
+        stream = chance.choice(("transcript", "traces", "traces", "artifacts") if kind == "load" else _OF_RECORDS)
+    return SiblingsStep(
+        seed=chance.getrandbits(48),
+        kind=kind,
+        session_id=chance.choice(("s0", "s0", "s0", "s1")),
+        stream=stream,
+        name=name,
+        artifact=chance.choice("xy"),
+        in_parts=chance.random() < 0.4,
+        older_than=chance.choice((0.0, 0.0, 1.0, 60.0)),
+        dry_run=chance.random() < 0.1,
+    )
+
+
+_OF_RECORDS = ("transcript", "traces", "traces")
