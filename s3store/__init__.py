@@ -8,6 +8,7 @@ from .blocking import Session, SessionIndex, SessionStore
 from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
+    ArtifactNotFound,
     BucketNotFound,
     CallAPerson,
     Conflict,
@@ -31,6 +32,9 @@ from .errors import (
 from .index.policy import IndexPolicy
 from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
+from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
+from .siblings.blocking import Artifacts, Events, Traces
+from .siblings.model import Artifact, ArtifactInfo, ArtifactLimits, Bundle, NewArtifact
 from .store import AsyncSession, AsyncSessionIndex, AsyncSessionStore
 from .streams.commit import CommitPolicy
 from .version import __version__
@@ -38,10 +42,19 @@ from .version import __version__
 __all__ = [
     "AccessDenied",
     "Append",
+    "Artifact",
+    "ArtifactInfo",
+    "ArtifactLimits",
+    "ArtifactNotFound",
+    "Artifacts",
+    "AsyncArtifacts",
+    "AsyncEvents",
     "AsyncSession",
     "AsyncSessionIndex",
     "AsyncSessionStore",
+    "AsyncTraces",
     "BucketNotFound",
+    "Bundle",
     "CallAPerson",
     "Change",
     "Clear",
@@ -50,6 +63,7 @@ __all__ = [
     "Conflict",
     "CorruptObject",
     "Decide",
+    "Events",
     "Extend",
     "Filters",
     "FixTheCall",
@@ -58,6 +72,7 @@ __all__ = [
     "InvalidRecord",
     "InvalidSessionId",
     "Metadata",
+    "NewArtifact",
     "OutcomeUnknown",
     "Record",
     "RemoveLast",
@@ -78,6 +93,7 @@ __all__ = [
     "StoreNotCapable",
     "StoreUnavailable",
     "TooLarge",
+    "Traces",
     "Transcript",
     "Turn",
     "UnsupportedFormat",

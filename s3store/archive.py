@@ -11,7 +11,6 @@ from .errors import CorruptObject, InvalidOption, StoreNotCapable, StoreUnavaila
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
-from .longterm.bodies import bodies_named
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
@@ -22,7 +21,7 @@ from .times import format_time
 from .version import WRITER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from .jsontext import JsonValue
     from .locations import Opened
@@ -65,7 +64,7 @@ class Archive:
         self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy(), index_sizes)
         listener = None if index is None else self.index.publisher
         self.streams = Streams(opened.store, runtime, policy, sizes, listener)
-        self.removal = Removal(opened.store, runtime, self.streams, bodies_named)
+        self.removal = Removal(opened.store, runtime, self.streams, _bodies_named)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
@@ -179,3 +178,9 @@ class Archive:
         capability.require_shared_writing()
         found: dict[str, JsonValue] = capability.to_json()
         return found
+
+
+def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
+    from .siblings.artifact_set import ArtifactSet
+
+    return ArtifactSet.of(key, messages).bodies

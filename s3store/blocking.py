@@ -6,18 +6,22 @@ be shared between threads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
 from .index.policy import IndexPolicy
+from .keys import RUNS, TRACES, VERIFICATION
 from .locations import open_blocking
-from .runtime import BlockingRuntime, run
+from .runtime import BlockingRuntime, iterate, iterate_parts, run
 from .session import SessionCore
+from .siblings.blocking import Artifacts, Events, Traces
+from .siblings.bundle import Pieces
+from .siblings.model import ArtifactLimits
 from .streams.commit import CommitPolicy
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .changes import Change
     from .index.heads import Done
@@ -28,8 +32,7 @@ if TYPE_CHECKING:
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
-
-T = TypeVar("T")
+    from .siblings.model import Artifact, Bundle, NewArtifact
 
 
 class SessionStore:
@@ -229,7 +232,52 @@ class SessionStore:
         Some 32 MiB of JSON are held at a time. Raises `SessionNotFound` at once, `Conflict` if the transcript is
         replaced under the reader.
         """
-        return _records(self._one(session_id).parts(start))
+        return iterate_parts(self._one(session_id).parts(start))
+
+    def artifacts(self, session_id: str, limits: ArtifactLimits = ArtifactLimits()) -> Artifacts:  # noqa: B008
+        """Return the artifacts of a session; `limits` hold when something is put. Nothing is sent."""
+        return Artifacts(self._one(session_id).artifacts(limits))
+
+    def traces(self, session_id: str) -> Traces:
+        """Return the traces of a session. Nothing is sent."""
+        return Traces(self._one(session_id).events(TRACES))
+
+    def runs(self, session_id: str) -> Events:
+        """Return the run records of a session. Nothing is sent."""
+        return Events(self._one(session_id).events(RUNS))
+
+    def verification(self, session_id: str) -> Events:
+        """Return the verification reports of a session. Nothing is sent."""
+        return Events(self._one(session_id).events(VERIFICATION))
+
+    def save_all(
+        self,
+        session_id: str,
+        transcript: Iterable[object] | None = None,
+        *,
+        artifacts: Iterable[NewArtifact | Artifact] | None = None,
+        traces: Iterable[object] | None = None,
+        runs: Iterable[object] | None = None,
+        verification: Iterable[object] | None = None,
+        **metadata: Any,
+    ) -> SessionInfo | None:
+        """Save a session with what stands beside it, side by side; each list is the whole of its piece.
+
+        None leaves a piece as it is; a sibling that has not changed is not sent again. A mark is left by which
+        `load_all` sees whether the pieces belong together. They are not saved in one step: after an error some may be
+        as they were, and saving again is safe. Without a `transcript` no session is created, and None is returned
+        where there is none. Raises as `save` and as `Artifacts.save`.
+        """
+        pieces = Pieces(transcript, artifacts, traces, runs, verification)
+        return run(self._one(session_id).save_all(pieces, metadata))
+
+    def load_all(self, session_id: str) -> Bundle:
+        """Load a session with all that stands beside it, side by side, and say what does not belong together.
+
+        What was never saved is None; so is the transcript where there is no session. The contents of all artifacts
+        are held: where they are large, load the pieces one by one.
+        """
+        return run(self._one(session_id).load_all())
 
     def resolve(self, session_id: str, commit_id: str) -> bool:
         """Settle an `OutcomeUnknown`: tell whether that commit has landed. If not, it never will after this.
@@ -253,7 +301,7 @@ class SessionStore:
         those of `Filters`. Every session that was acknowledged before is there, once. One that changes while the
         listing is under way may come out of order. Raises `InvalidOption` for wrong arguments.
         """
-        return _iterate(self._archive.index.listings.sessions(filters, order, limit, offset, cursor))
+        return iterate(self._archive.index.listings.sessions(filters, order, limit, offset, cursor))
 
     def page(
         self,
@@ -292,7 +340,7 @@ class SessionStore:
 
     def scan(self) -> Iterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""
-        return _iterate(self._archive.scan())
+        return iterate(self._archive.scan())
 
     def cleanup(
         self,
@@ -471,24 +519,42 @@ class Session:
 
     def records(self, *, start: int = 0) -> Iterator[Record]:
         """See `SessionStore.records`."""
-        return _records(self._core.parts(start))
+        return iterate_parts(self._core.parts(start))
+
+    def artifacts(self, limits: ArtifactLimits = ArtifactLimits()) -> Artifacts:  # noqa: B008
+        """See `SessionStore.artifacts`."""
+        return Artifacts(self._core.artifacts(limits))
+
+    def traces(self) -> Traces:
+        """See `SessionStore.traces`."""
+        return Traces(self._core.events(TRACES))
+
+    def runs(self) -> Events:
+        """See `SessionStore.runs`."""
+        return Events(self._core.events(RUNS))
+
+    def verification(self) -> Events:
+        """See `SessionStore.verification`."""
+        return Events(self._core.events(VERIFICATION))
+
+    def save_all(
+        self,
+        transcript: Iterable[object] | None = None,
+        *,
+        artifacts: Iterable[NewArtifact | Artifact] | None = None,
+        traces: Iterable[object] | None = None,
+        runs: Iterable[object] | None = None,
+        verification: Iterable[object] | None = None,
+        **metadata: Any,
+    ) -> SessionInfo | None:
+        """See `SessionStore.save_all`."""
+        pieces = Pieces(transcript, artifacts, traces, runs, verification)
+        return run(self._core.save_all(pieces, metadata))
+
+    def load_all(self) -> Bundle:
+        """See `SessionStore.load_all`."""
+        return run(self._core.load_all())
 
     def resolve(self, commit_id: str) -> bool:
         """See `SessionStore.resolve`."""
         return run(self._core.resolve(commit_id))
-
-
-def _records(parts: AsyncIterator[list[Record]]) -> Iterator[Record]:
-    for part in _iterate(parts):
-        yield from part
-
-
-def _iterate(items: AsyncIterator[T]) -> Iterator[T]:
-    """Step through an async iterator of the core by hand."""
-    done = object()
-
-    async def step() -> T | object:
-        return await anext(items, done)
-
-    while (item := run(step())) is not done:
-        yield item  # type: ignore[misc]

@@ -6,6 +6,7 @@
     ├── RetryLater              nothing is wrong with the call; try it again later
     │   └── StoreUnavailable
     ├── Decide                  the archive is not in the state the caller took it to be in
+    │   ├── ArtifactNotFound
     │   ├── Conflict
     │   ├── OutcomeUnknown
     │   ├── SessionDeleted
@@ -53,6 +54,10 @@ class StoreUnavailable(RetryLater):
 
 class Decide(S3StoreError):
     """The archive is in another state than the call expects; the caller decides what that means."""
+
+
+class ArtifactNotFound(Decide):
+    """The session has no artifact of that name. Never raised because the store could not be asked."""
 
 
 class Conflict(Decide):

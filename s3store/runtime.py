@@ -20,7 +20,7 @@ from .ids import UlidSource
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
 T = TypeVar("T")
@@ -52,6 +52,14 @@ class Runtime(Protocol):
 
     async def gather(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         """Run coroutines side by side and return their results in order; the first error ends them all."""
+        ...
+
+    async def branches(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """As `gather`, for a few pieces of work that may themselves fan out. Not to be used within `gather`."""
+        ...
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        """Make a call that keeps the processor or a disk busy for longer than an event loop should stand still."""
         ...
 
     def lock(self) -> AbstractAsyncContextManager[Any]:
@@ -115,13 +123,19 @@ class BlockingRuntime(_SystemClock):
         coroutines = list(work)
         if len(coroutines) == 1:
             return [await coroutines[0]]
-        futures = [self._threads().submit(run, coroutine) for coroutine in coroutines]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            for future, coroutine in zip(futures, coroutines, strict=True):
-                if future.cancel():
-                    coroutine.close()
+        return _in_threads(self._threads(), coroutines)
+
+    async def branches(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """Run each coroutine in a thread made for it, so that what they hand to the pool finds it free."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        coroutines = list(work)
+        with ThreadPoolExecutor(max(1, len(coroutines)), thread_name_prefix="s3store-branch") as threads:
+            return _in_threads(threads, coroutines)
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        """Make it in the calling thread."""
+        return call()
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return a `threading.Lock` in the shape that the core awaits."""
@@ -235,18 +249,28 @@ class AsyncioRuntime(_SystemClock):
 
     async def gather(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
         """Run each coroutine as a task; the first error, or a cancellation, cancels the others and waits for them."""
-        import asyncio
-
         coroutines = list(work)
         if len(coroutines) == 1:
             return [await coroutines[0]]
+        return await self.branches(map(self._in_a_slot, coroutines))
+
+    async def branches(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """Run each coroutine as a task that waits for no slot; errors as `gather`."""
+        import asyncio
+
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._in_a_slot(coroutine)) for coroutine in coroutines]
+                tasks = [group.create_task(coroutine) for coroutine in work]
         except BaseExceptionGroup as failures:
             # A caller of the core knows the errors of s3store.errors, not groups of them: the first one speaks.
             raise failures.exceptions[0] from None
         return [task.result() for task in tasks]
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        """Make it in a thread."""
+        import asyncio
+
+        return await asyncio.to_thread(call)
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """Return an `asyncio.Lock`."""
@@ -292,6 +316,17 @@ class AsyncioRuntime(_SystemClock):
             return await coroutine
 
 
+def _in_threads(threads: ThreadPoolExecutor, coroutines: list[Coroutine[Any, Any, T]]) -> list[T]:
+    """Finish coroutines in threads; when one fails, those that have not begun never do."""
+    futures = [threads.submit(run, coroutine) for coroutine in coroutines]
+    try:
+        return [future.result() for future in futures]
+    finally:
+        for future, coroutine in zip(futures, coroutines, strict=True):
+            if future.cancel():
+                coroutine.close()
+
+
 async def _on_its_own(work: Work) -> None:
     try:
         await work()
@@ -319,3 +354,27 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError("a coroutine of the blocking face suspended: its object store is not a blocking one")
+
+
+def iterate(items: AsyncIterator[T]) -> Iterator[T]:
+    """Step through an async iterator of the core by hand."""
+    done = object()
+
+    async def step() -> T | object:
+        return await anext(items, done)
+
+    while (item := run(step())) is not done:
+        yield item  # type: ignore[misc]
+
+
+def iterate_parts(parts: AsyncIterator[list[T]]) -> Iterator[T]:
+    """Step by hand through the items of an async iterator of lists."""
+    for part in iterate(parts):
+        yield from part
+
+
+async def each_of(parts: AsyncIterator[list[T]]) -> AsyncIterator[T]:
+    """Yield the items of an async iterator of lists."""
+    async for part in parts:
+        for item in part:
+            yield item

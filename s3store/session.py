@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from .changes import Append, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import InvalidOption, SessionNotFound
-from .keys import encode_id
+from .keys import ARTIFACTS, encode_id
+from .model import Transcript
+from .siblings.artifacts import ArtifactsCore
+from .siblings.bundle import BundleCore
+from .siblings.events import EventsCore
 from .streams.terms import Terms
 
 if TYPE_CHECKING:
@@ -15,7 +19,10 @@ if TYPE_CHECKING:
     from .archive import Archive
     from .changes import Change
     from .longterm.reports import ErasedVersions, Remains
-    from .model import Committed, Record, SessionInfo, Transcript
+    from .model import Committed, Record, SessionInfo
+    from .siblings.bundle import Pieces
+    from .siblings.model import ArtifactLimits, Bundle
+    from .streams.head import Head
 
 
 class SessionCore:
@@ -31,7 +38,7 @@ class SessionCore:
         self.incarnation: str | None = None
         self._archive = archive
         self._streams = archive.streams
-        self._bound = bound
+        self.bound = bound
 
     async def commit(
         self,
@@ -126,6 +133,22 @@ class SessionCore:
         await self._archive.ready_to_write()
         return await self._streams.resolve(self.id, commit_id)
 
+    def events(self, stream: str) -> EventsCore:
+        """Return a stream of events beside the transcript. Nothing is sent."""
+        return EventsCore(self._archive, self, stream)
+
+    def artifacts(self, limits: ArtifactLimits) -> ArtifactsCore:
+        """Return the artifacts of the session. Nothing is sent."""
+        return ArtifactsCore(self._archive, self, ARTIFACTS, limits)
+
+    async def save_all(self, pieces: Pieces, metadata: dict[str, Any]) -> SessionInfo | None:
+        """See `SessionStore.save_all`."""
+        return await BundleCore(self._archive, self).save(pieces, metadata)
+
+    async def load_all(self) -> Bundle:
+        """See `SessionStore.load_all`."""
+        return await BundleCore(self._archive, self).load()
+
     async def exists(self) -> bool:
         """See `SessionStore.exists`."""
         try:
@@ -143,6 +166,14 @@ class SessionCore:
         transcript = await self._streams.load(self.id, self._terms())
         self._meet(transcript.info)
         return transcript
+
+    async def read(self) -> tuple[Head, Transcript] | None:
+        """Return the head with the transcript; None if there is no session."""
+        try:
+            head, lines = await self._streams.read(self.id, self._terms())
+        except SessionNotFound:
+            return None
+        return head, Transcript(self._meet(head.info(self.id)), tuple(lines))
 
     async def last(self, number: int) -> list[Record]:
         """See `SessionStore.last`."""
@@ -164,14 +195,14 @@ class SessionCore:
 
     async def _met(self) -> None:
         """Have a bound one meet its session, if there is one: for calls whose results do not tell whom they met."""
-        if self._bound and self.incarnation is None:
+        if self.bound and self.incarnation is None:
             await self.exists()
 
     def _terms(self) -> Terms:
         return Terms(incarnation=self.incarnation)
 
     def _meet(self, info: SessionInfo) -> SessionInfo:
-        if self._bound and self.incarnation is None:
+        if self.bound and self.incarnation is None:
             self.incarnation = info.incarnation
         return info
 

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
 from .index.policy import IndexPolicy
+from .keys import RUNS, TRACES, VERIFICATION
 from .locations import open_async
-from .runtime import AsyncioRuntime
+from .runtime import AsyncioRuntime, each_of
 from .session import SessionCore
+from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
+from .siblings.bundle import Pieces
+from .siblings.model import ArtifactLimits
 from .streams.commit import CommitPolicy
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .siblings.model import Artifact, Bundle, NewArtifact
 
 
 class AsyncSessionStore:
@@ -229,7 +234,52 @@ class AsyncSessionStore:
         Some 32 MiB of JSON are held at a time. Raises `SessionNotFound` at once, `Conflict` if the transcript is
         replaced under the reader.
         """
-        return _records(self._one(session_id).parts(start))
+        return each_of(self._one(session_id).parts(start))
+
+    def artifacts(self, session_id: str, limits: ArtifactLimits = ArtifactLimits()) -> AsyncArtifacts:  # noqa: B008
+        """Return the artifacts of a session; `limits` hold when something is put. Nothing is sent."""
+        return AsyncArtifacts(self._one(session_id).artifacts(limits))
+
+    def traces(self, session_id: str) -> AsyncTraces:
+        """Return the traces of a session. Nothing is sent."""
+        return AsyncTraces(self._one(session_id).events(TRACES))
+
+    def runs(self, session_id: str) -> AsyncEvents:
+        """Return the run records of a session. Nothing is sent."""
+        return AsyncEvents(self._one(session_id).events(RUNS))
+
+    def verification(self, session_id: str) -> AsyncEvents:
+        """Return the verification reports of a session. Nothing is sent."""
+        return AsyncEvents(self._one(session_id).events(VERIFICATION))
+
+    async def save_all(
+        self,
+        session_id: str,
+        transcript: Iterable[object] | None = None,
+        *,
+        artifacts: Iterable[NewArtifact | Artifact] | None = None,
+        traces: Iterable[object] | None = None,
+        runs: Iterable[object] | None = None,
+        verification: Iterable[object] | None = None,
+        **metadata: Any,
+    ) -> SessionInfo | None:
+        """Save a session with what stands beside it, side by side; each list is the whole of its piece.
+
+        None leaves a piece as it is; a sibling that has not changed is not sent again. A mark is left by which
+        `load_all` sees whether the pieces belong together. They are not saved in one step: after an error some may be
+        as they were, and saving again is safe. Without a `transcript` no session is created, and None is returned
+        where there is none. Raises as `save` and as `AsyncArtifacts.save`.
+        """
+        pieces = Pieces(transcript, artifacts, traces, runs, verification)
+        return await self._one(session_id).save_all(pieces, metadata)
+
+    async def load_all(self, session_id: str) -> Bundle:
+        """Load a session with all that stands beside it, side by side, and say what does not belong together.
+
+        What was never saved is None; so is the transcript where there is no session. The contents of all artifacts
+        are held: where they are large, load the pieces one by one.
+        """
+        return await self._one(session_id).load_all()
 
     async def resolve(self, session_id: str, commit_id: str) -> bool:
         """Settle an `OutcomeUnknown`: tell whether that commit has landed. If not, it never will after this.
@@ -474,14 +524,42 @@ class AsyncSession:
 
     def records(self, *, start: int = 0) -> AsyncIterator[Record]:
         """See `AsyncSessionStore.records`."""
-        return _records(self._core.parts(start))
+        return each_of(self._core.parts(start))
+
+    def artifacts(self, limits: ArtifactLimits = ArtifactLimits()) -> AsyncArtifacts:  # noqa: B008
+        """See `AsyncSessionStore.artifacts`."""
+        return AsyncArtifacts(self._core.artifacts(limits))
+
+    def traces(self) -> AsyncTraces:
+        """See `AsyncSessionStore.traces`."""
+        return AsyncTraces(self._core.events(TRACES))
+
+    def runs(self) -> AsyncEvents:
+        """See `AsyncSessionStore.runs`."""
+        return AsyncEvents(self._core.events(RUNS))
+
+    def verification(self) -> AsyncEvents:
+        """See `AsyncSessionStore.verification`."""
+        return AsyncEvents(self._core.events(VERIFICATION))
+
+    async def save_all(
+        self,
+        transcript: Iterable[object] | None = None,
+        *,
+        artifacts: Iterable[NewArtifact | Artifact] | None = None,
+        traces: Iterable[object] | None = None,
+        runs: Iterable[object] | None = None,
+        verification: Iterable[object] | None = None,
+        **metadata: Any,
+    ) -> SessionInfo | None:
+        """See `AsyncSessionStore.save_all`."""
+        pieces = Pieces(transcript, artifacts, traces, runs, verification)
+        return await self._core.save_all(pieces, metadata)
+
+    async def load_all(self) -> Bundle:
+        """See `AsyncSessionStore.load_all`."""
+        return await self._core.load_all()
 
     async def resolve(self, commit_id: str) -> bool:
         """See `AsyncSessionStore.resolve`."""
         return await self._core.resolve(commit_id)
-
-
-async def _records(parts: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
-    async for part in parts:
-        for record in part:
-            yield record

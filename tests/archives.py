@@ -12,7 +12,16 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from s3store import AsyncSession, AsyncSessionIndex, AsyncSessionStore, CommitPolicy, S3Options, SessionStore
+from s3store import (
+    AsyncArtifacts,
+    AsyncEvents,
+    AsyncSession,
+    AsyncSessionIndex,
+    AsyncSessionStore,
+    CommitPolicy,
+    S3Options,
+    SessionStore,
+)
 from s3store.objects.memory import MemoryStore
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
@@ -29,10 +38,14 @@ QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 """Gives up soon, and hardly pauses."""
 
 
+FACES = (AsyncSession, AsyncSessionIndex, AsyncEvents, AsyncArtifacts)
+"""What an asyncio face hands out that is one itself."""
+
+
 class InStep:
     """An asyncio face whose calls block: its coroutines are finished on one event loop."""
 
-    def __init__(self, inner: AsyncSessionStore | AsyncSession | AsyncSessionIndex, runner: asyncio.Runner) -> None:
+    def __init__(self, inner: object, runner: asyncio.Runner) -> None:
         self._inner = inner
         self._runner = runner
 
@@ -49,7 +62,7 @@ class InStep:
             return self._runner.run(result)
         if isinstance(result, AsyncIterator):
             return self._each(result)
-        if isinstance(result, AsyncSession):
+        if isinstance(result, FACES):
             return InStep(result, self._runner)
         return result
 

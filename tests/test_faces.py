@@ -12,12 +12,33 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import s3store
-from s3store import AsyncSession, AsyncSessionIndex, AsyncSessionStore, Session, SessionIndex, SessionStore
+from s3store import (
+    Artifacts,
+    AsyncArtifacts,
+    AsyncEvents,
+    AsyncSession,
+    AsyncSessionIndex,
+    AsyncSessionStore,
+    AsyncTraces,
+    Events,
+    Session,
+    SessionIndex,
+    SessionStore,
+    Traces,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAIRS = [(SessionStore, AsyncSessionStore), (Session, AsyncSession), (SessionIndex, AsyncSessionIndex)]
+PAIRS: list[tuple[type, type]] = [
+    (SessionStore, AsyncSessionStore),
+    (Session, AsyncSession),
+    (SessionIndex, AsyncSessionIndex),
+    (Events, AsyncEvents),
+    (Traces, AsyncTraces),
+    (Artifacts, AsyncArtifacts),
+]
+HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification"}
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {
     "close", "session", "scan", "check", "cleanup", "index", "list", "page", "count", "running", "stuck",
@@ -40,7 +61,7 @@ def signature(method: Any) -> inspect.Signature:
 
 def spelled(text: object) -> str:
     """A type as it is written, in the words of the blocking face."""
-    return re.sub(r"\bAsync(?=Iterator|Session)", "", str(text))
+    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces)", "", str(text))
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)
@@ -64,7 +85,7 @@ def test_what_sends_is_awaited_and_what_gives_records_is_iterated(blocking: type
     for name, method in methods(asynchronous).items():
         function = getattr(method, "fget", method)
         returns = str(signature(method).return_annotation)
-        at_once = name in {"__init__", "session", "id", "index"} or returns.startswith("AsyncIterator")
+        at_once = name in {"__init__", "id", *HANDED_OUT} or returns.startswith("AsyncIterator")
         assert inspect.iscoroutinefunction(function) != at_once, name
         assert not inspect.iscoroutinefunction(methods(blocking)[name]), name
 

@@ -33,7 +33,7 @@ MEANINGS = (
     (OK, "done"),
     (SOME_FAILED, "some of many failed, or a local file could not be read or written"),
     (USAGE, "the call is wrong: an option, a message, an id, a setting"),
-    (NOT_FOUND, "there is no such session"),
+    (NOT_FOUND, "there is no such session, or no such artifact of it"),
     (CONFLICT, "the session exists, was changed or was deleted meanwhile; or the index was"),
     (UNAVAILABLE, "the store cannot be reached now; nothing was written, try again"),
     (DENIED, "rights or bucket are missing, or the store is not fit for an archive"),
@@ -47,6 +47,7 @@ MEANINGS = (
 
 _CODES: tuple[tuple[type[errors.S3StoreError], int], ...] = (
     (errors.SessionNotFound, NOT_FOUND),
+    (errors.ArtifactNotFound, NOT_FOUND),
     (errors.OutcomeUnknown, UNKNOWN),
     (errors.Decide, CONFLICT),
     (errors.RetryLater, UNAVAILABLE),

@@ -198,12 +198,38 @@ class Streams:
 
     async def load(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> Transcript:
         """Read a whole transcript: the head, then its segments side by side."""
-        head, lines = await self._read(session_id, stream, terms, lambda _: 0)
+        head, lines = await self.read(session_id, terms, stream=stream)
         return Transcript(head.info(session_id), tuple(lines))
+
+    async def read(
+        self,
+        session_id: str,
+        terms: Terms,
+        first_of: Callable[[Head], int] = lambda _: 0,
+        *,
+        stream: str = TRANSCRIPT,
+    ) -> tuple[Head, list[RecordFields]]:
+        """Read a head, and from the first record that is wanted of it on; again if it was replaced meanwhile.
+
+        Raises `SessionNotFound` where there is no such stream, or a tombstone.
+        """
+        keys = StreamKeys.of(session_id, stream)
+        gap: Head | None = None
+        for _ in range(_RESTARTS):
+            head = await self._live(session_id, stream, terms)
+            first = first_of(head)
+            try:
+                sealed = await self._sealed(keys, _segments_from(head, first), first)
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, gap, head)
+                gap = head
+                continue
+            return head, list(chain(*sealed, _tail_from(keys, head, first)))
+        raise _replaced(session_id)
 
     async def last(self, session_id: str, number: int, terms: Terms, *, stream: str = TRANSCRIPT) -> list[Record]:
         """Read the last records only, the oldest of them first: the head, and the segments that it takes."""
-        _, lines = await self._read(session_id, stream, terms, lambda head: max(0, head.count - number))
+        _, lines = await self.read(session_id, terms, lambda head: max(0, head.count - number), stream=stream)
         return [Record.from_fields(line) for line in lines]
 
     async def parts(
@@ -295,24 +321,6 @@ class Streams:
         if live is None:
             raise SessionNotFound(f"session {session_id!r}: not found")
         return live
-
-    async def _read(
-        self, session_id: str, stream: str, terms: Terms, first_of: Callable[[Head], int]
-    ) -> tuple[Head, list[RecordFields]]:
-        """Read a head, and from the first record that is wanted of it on; again if it was replaced meanwhile."""
-        keys = StreamKeys.of(session_id, stream)
-        gap: Head | None = None
-        for _ in range(_RESTARTS):
-            head = await self._live(session_id, stream, terms)
-            first = first_of(head)
-            try:
-                sealed = await self._sealed(keys, _segments_from(head, first), first)
-            except NoSuchKey as gone:
-                _refuse_gap(keys, gone, gap, head)
-                gap = head
-                continue
-            return head, list(chain(*sealed, _tail_from(keys, head, first)))
-        raise _replaced(session_id)
 
     async def _sealed(self, keys: StreamKeys, segments: Sequence[Segment], first: int) -> list[list[RecordFields]]:
         """Read segments side by side; of each, the records from the number `first` on."""

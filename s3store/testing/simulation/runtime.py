@@ -58,6 +58,14 @@ class SimulatedRuntime:
         results: list[T] = await Join(coroutines)
         return results
 
+    async def branches(self, work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+        """See `Runtime.branches`: no other than `gather`."""
+        return await self.gather(work)
+
+    async def offload(self, call: Callable[[], T]) -> T:
+        """See `Runtime.offload`: takes no time."""
+        return call()
+
     def lock(self) -> AbstractAsyncContextManager[None]:
         """See `Runtime.lock`."""
         return _Lock(self._scheduler)

@@ -14,7 +14,7 @@ from ....streams.terms import Terms
 from ..history import Deleted, Edit, Failed, Outcome, Read, Seen, Unknown, Wrote
 from ..network import WEATHERS
 from .plan import SiblingsStep
-from .writer import PutArtifact
+from .writer import name_of, putting_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ....model import Record
     from ....streams.change import Plan
     from ..history import Entry, Operation
-    from ..network import SimulatedStore
     from ..runtime import SimulatedRuntime
     from ..scheduler import Scheduler
     from .plan import SiblingsMode
@@ -35,11 +34,6 @@ STREAMS = ("transcript", "traces", "artifacts")
 
 class Life(Protocol):
     """One life of a process."""
-
-    @property
-    def store(self) -> SimulatedStore:
-        """What it asks for objects."""
-        ...
 
     runtime: SimulatedRuntime
     archive: Archive
@@ -152,8 +146,7 @@ def _edits(step: SiblingsStep) -> list[Edit] | None:
 def _plan(life: Life, step: SiblingsStep) -> Plan:
     match step.kind:
         case "put":
-            keys = StreamKeys.of(step.session_id, step.stream)
-            return PutArtifact(life.store, life.runtime, keys, step)
+            return putting_artifact(life.archive, StreamKeys.of(step.session_id, step.stream), step)
         case "remove":
             return FixedPlan([Append({"remove": [step.artifact], "step": step.name})])
         case "replace":
@@ -164,12 +157,14 @@ def _plan(life: Life, step: SiblingsStep) -> Plan:
 
 def _entries(stream: str, records: Iterable[Record]) -> tuple[Entry, ...]:
     messages: list[JsonValue] = [record.message for record in records]
-    return tuple((message["step"] if stream == ARTIFACTS else message, None) for message in messages)
+    return tuple((name_of(message) if stream == ARTIFACTS else message, None) for message in messages)
 
 
 def audit_step(session_id: str, stream: str) -> SiblingsStep:
     """Return a read for the end of a history."""
-    return SiblingsStep(0, "load", session_id, stream, "", "", in_parts=False, older_than=0, dry_run=False, calm=True)
+    return SiblingsStep(
+        0, "load", session_id, stream, "", "", "", in_parts=False, older_than=0, dry_run=False, calm=True
+    )
 
 
 def last_delete(session_id: str) -> SiblingsStep:

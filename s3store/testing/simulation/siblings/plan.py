@@ -57,6 +57,8 @@ class SiblingsStep:
     """What is told apart by it in the history: no other step has this name."""
     artifact: str
     """The name of the artifact that is put or removed."""
+    content: str
+    """What it holds: the same content is not uploaded twice, if that can be spared."""
     in_parts: bool
     """Whether a body goes up in parts, and goes on with an upload of the same content."""
     older_than: float
@@ -148,6 +150,7 @@ def _step(chance: random.Random, name: str) -> SiblingsStep:
         stream=stream,
         name=name,
         artifact=chance.choice("xy"),
+        content=chance.choice("abc"),
         in_parts=chance.random() < 0.4,
         older_than=chance.choice((0.0, 0.0, 1.0, 60.0)),
         dry_run=chance.random() < 0.1,

@@ -1,81 +1,59 @@
-"""A writer of artifacts, as plain as it can be: bodies go up under the fence of the head that is to name them."""
+"""The real writer of artifacts, given contents that are small and say that they are large where that is wanted."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ....changes import Append
-from ....keys import body_name
-from ....objects.base import MIN_PART, NoSuchKey, NoSuchUpload, remove_all
-from ....streams.change import Planned
+from ....siblings.artifact_plan import ArtifactPlan, Incoming, Said, putting
+from ....siblings.model import ArtifactLimits
+from ....siblings.upload import PART, Uploader
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from ....archive import Archive
     from ....keys import StreamKeys
-    from ....objects.base import ObjectStore, Upload
-    from ....runtime import Runtime
-    from ....streams.commit import Landed
-    from ....streams.head import Head
+    from ....siblings.upload import Body
     from .plan import SiblingsStep
 
-_CONTENT = b"what all artifacts of a history hold, so that uploads of one can be gone on with for another"
+_UNLIMITED = ArtifactLimits(None, None)
 
 
-class PutArtifact:
-    """A plan for the stream of artifacts: put one. The body that it replaces is left to the clean-up."""
+def putting_artifact(archive: Archive, keys: StreamKeys, step: SiblingsStep) -> ArtifactPlan:
+    """Return the plan that puts the artifact of a step."""
+    said = Said(step.artifact, "text/plain", None, {"step": step.name})
+    uploader = _Uploader(archive.store, archive.runtime, keys)
+    incoming = Incoming(said, _Content(step), uploader, None, inline=False)
+    return ArtifactPlan(archive.streams, archive.store, archive.runtime, keys, putting(_UNLIMITED), [incoming])
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, keys: StreamKeys, step: SiblingsStep) -> None:
-        self._store = store
-        self._runtime = runtime
-        self._keys = keys
-        self._step = step
-        self._sha256 = hashlib.sha256(_CONTENT).hexdigest()
-        self._fence = 0
-        self._body: str | None = None
-        self._own: list[str] = []
 
-    async def changes(self, head: Head | None) -> Planned:
-        """See `Plan.changes`."""
-        fence = 0 if head is None else head.fence
-        if self._body is None or fence != self._fence:
-            self._fence = fence
-            self._body = await (self._in_parts() if self._step.in_parts else self._whole())
-        put = {"name": self._step.artifact, "body": self._body}
-        return Planned([Append({"put": put, "step": self._step.name})])
+def name_of(message: Any) -> str:
+    """Return the name of the step that stored a record of the stream."""
+    name: str = message["step"] if "remove" in message else message["put"]["attributes"]["step"]
+    return name
 
-    async def clean_up(self, landed: Landed[Head] | None) -> None:
-        """See `Plan.clean_up`. What went up in parts may be somebody else's as well, and is left."""
-        unnamed = [name for name in self._own if landed is None or landed.proposal is None or name != self._body]
-        await remove_all(self._store, self._runtime, [self._keys.body(name) for name in unnamed])
 
-    async def _whole(self) -> str:
-        name = body_name(self._runtime.ulid(), self._sha256)
-        self._own.append(name)
-        await self._store.put(self._keys.body(name), _CONTENT)
-        return name
+class _Content:
+    """A few bytes. In parts they are said to be so many that they take two; then they are found again by others."""
 
-    async def _in_parts(self) -> str:
-        found = await self._store.list_uploads(self._keys.bodies_of(self._sha256))
-        upload = found[-1].upload if found else await self._begun()
-        while True:
-            try:
-                await self._finish(upload)
-            except NoSuchUpload:
-                upload = await self._begun()
-                continue
-            return upload.key.removeprefix(self._keys.segments)
+    def __init__(self, step: SiblingsStep) -> None:
+        self._bytes = f"{step.content}, in parts: {step.in_parts}".encode()
+        self.size: int | None = PART + 1 if step.in_parts else len(self._bytes)
 
-    async def _begun(self) -> Upload:
-        key = self._keys.body(body_name(self._runtime.ulid(), self._sha256))
-        return await self._store.begin_upload(key, part_size=MIN_PART)
+    async def sha256(self) -> str | None:
+        """See `Content.sha256`."""
+        return hashlib.sha256(self._bytes).hexdigest()
 
-    async def _finish(self, upload: Upload) -> None:
-        part = await self._store.put_part(upload, 1, _CONTENT)
-        try:
-            await self._store.finish_upload(upload, [part])
-        except NoSuchUpload:
-            # Finished by somebody who went on with it as well, or aborted.
-            try:
-                await self._store.size(upload.key)
-            except NoSuchKey:
-                raise NoSuchUpload(upload.key) from None
+    async def pieces(self, size: int) -> AsyncGenerator[bytes, None]:  # noqa: ARG002 - they are fewer
+        """See `Content.pieces`."""
+        yield self._bytes
+
+
+class _Uploader(Uploader):
+    """Tells of a body the size that its content says it has."""
+
+    async def upload(self, content: Any, progress: Any) -> Body:
+        """See `Uploader.upload`."""
+        body = await super().upload(content, progress)
+        return body._replace(size=content.size)
