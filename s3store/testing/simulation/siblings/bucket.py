@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class SiblingsBucket(Bucket):
     """Watches the heads of all streams, with nothing of the code that is under test.
 
-    `violations` tells of every moment in which a head named a segment or a body that was not there.
+    `violations` tells of every moment in which a head named a segment or a body that was not there, or in which a
+    session was created while something of the deleted one was still alive.
     """
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
@@ -31,6 +32,7 @@ class SiblingsBucket(Bucket):
         self._named_now: dict[str, dict[str, str | None]] = {}
         self._messages: dict[str, list[JsonValue]] = {}
         """What each segment of artifacts holds."""
+        self._headers: dict[str, dict[str, JsonValue]] = {}
 
     def put(self, key: str, body: bytes, if_match: str | None, if_absent: bool) -> str:  # noqa: FBT001 - passed on
         """See `ObjectStore.put`."""
@@ -41,6 +43,7 @@ class SiblingsBucket(Bucket):
                 self._messages[key] = _messages(body)
             if kind == "head":
                 self._named_now[key] = self._names(key, stream, body)
+                self._watch_incarnation(key, stream, _header(body))
                 for name in self._named_now[key]:
                     self._check(key, name)
         return etag
@@ -61,6 +64,22 @@ class SiblingsBucket(Bucket):
     def content(self) -> list[str]:
         """Return everything under the sessions that is not a tombstone."""
         return [key for key in self._keys() if key not in self._named_now or not _is_tombstone(self._body(key))]
+
+    def half_deleted(self) -> list[str]:
+        """Return the siblings that live on although their session was deleted with them."""
+        return [
+            sibling
+            for key, header in self._headers.items()
+            for sibling, incarnation in _deleted_with(key, header).items()
+            if _lives(self._headers.get(sibling), incarnation)
+        ]
+
+    def _watch_incarnation(self, key: str, stream: str, header: dict[str, JsonValue]) -> None:
+        before, self._headers[key] = self._headers.get(key, {}), header
+        if stream == "transcript" and "deleted" not in header:
+            for sibling, incarnation in _deleted_with(key, before).items():
+                if _lives(self._headers.get(sibling), incarnation):
+                    self.violations.append(f"{key} was created while {sibling} of the deleted session lives")
 
     def _keys(self) -> list[str]:
         return [found.key for found in run(self.objects.list_page("")).objects]
@@ -98,6 +117,17 @@ def _header(head: bytes) -> dict[str, JsonValue]:
     length = int.from_bytes(head[4:8], "little")
     header: dict[str, JsonValue] = orjson.loads(head[8 : 8 + length].partition(b"\n")[0])
     return header
+
+
+def _deleted_with(key: str, header: dict[str, JsonValue]) -> dict[str, str]:
+    """Return the heads that a tombstone says went with it, each with its incarnation."""
+    base = key.removesuffix("transcript.jsonl.zst")
+    found: dict[str, str] = header.get("deleted", {}).get("with", {})
+    return {f"{base}{stream}.jsonl.zst": incarnation for stream, incarnation in found.items()}
+
+
+def _lives(header: dict[str, JsonValue] | None, incarnation: str) -> bool:
+    return header is not None and "deleted" not in header and header["incarnation"] == incarnation
 
 
 def _is_tombstone(head: bytes) -> bool:

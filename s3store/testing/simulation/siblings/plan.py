@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ....streams.commit import CommitPolicy
@@ -28,16 +28,27 @@ class SiblingsMode:
     crashes: float = 0.0
     """The chance, 0 to 1, that a process crashes."""
     dozes: float = 0.0
-    """The share of requests before which their process falls asleep, for a minute or an hour."""
+    """The share of writes before which one of the processes falls asleep, for a moment or for hours."""
     skewed: bool = False
     """Whether the clocks of the processes differ, by up to an hour."""
+    calls: Mapping[StepKind, int] = field(default_factory=lambda: _CALLS)
+    """What is called, and how often, as parts of their sum."""
+    sleeper_calls: Mapping[StepKind, int] | None = None
+    """What the process that falls asleep calls, where that is something else."""
+    in_parts: float = 0.4
+    """The share of bodies that go up in parts."""
 
+
+_QUIET = Weather(faults=0.05)
+_WRITES: Mapping[StepKind, int] = {"append": 10, "put": 10}
+_SWEEPS: Mapping[StepKind, int] = {"append": 8, "load": 4, "put": 8, "delete": 8, "clean up": 30}
 
 SIBLINGS_MODES: Mapping[str, SiblingsMode] = {
     "siblings-fair": SiblingsMode(WEATHERS["fair"]),
     "siblings-lossy": SiblingsMode(WEATHERS["lossy"], skewed=True),
     "siblings-late": SiblingsMode(WEATHERS["late"], dozes=0.05),
-    "siblings-zombies": SiblingsMode(WEATHERS["lossy"], dozes=0.15, skewed=True),
+    "siblings-zombies": SiblingsMode(_QUIET, dozes=0.5, calls=_SWEEPS, sleeper_calls=_WRITES),
+    "siblings-parts": SiblingsMode(_QUIET, dozes=0.4, calls={"put": 10, "delete": 10, "clean up": 5}, in_parts=0.9),
     "siblings-crashes": SiblingsMode(WEATHERS["lossy"], crashes=0.7, skewed=True),
     "siblings-storm": SiblingsMode(WEATHERS["storm"], crashes=0.4, dozes=0.05, skewed=True),
 }
@@ -117,10 +128,7 @@ def siblings_plan_for(seed: int, mode: str | None = None) -> SiblingsPlan:
         policy=chance.choice(_POLICIES),
         sizes=Sizes(seal=chance.choice((1, 1, 150, 100_000)), chunk=chance.choice((150, 300, 100_000))),
         page=chance.choice((1, 2, 1000)),
-        processes=tuple(
-            tuple(_step(chance, f"{number}.{place}") for place in range(chance.randrange(2, 6)))
-            for number in range(processes)
-        ),
+        processes=tuple(_steps(chance, chosen, number) for number in range(processes)),
         crashes=tuple(
             (process, chance.randrange(1, 25)) for process in range(processes) if chance.random() < chosen.crashes
         ),
@@ -135,8 +143,13 @@ _POLICIES = (
 )
 
 
-def _step(chance: random.Random, name: str) -> SiblingsStep:
-    kind = chance.choices(list(_CALLS), weights=list(_CALLS.values()))[0]
+def _steps(chance: random.Random, mode: SiblingsMode, process: int) -> tuple[SiblingsStep, ...]:
+    calls = mode.sleeper_calls if process == 0 and mode.sleeper_calls is not None else mode.calls
+    return tuple(_step(chance, mode, calls, f"{process}.{place}") for place in range(chance.randrange(2, 6)))
+
+
+def _step(chance: random.Random, mode: SiblingsMode, calls: Mapping[StepKind, int], name: str) -> SiblingsStep:
+    kind = chance.choices(list(calls), weights=list(calls.values()))[0]
     if kind in {"put", "remove"}:
         stream = "artifacts"
     elif kind in {"delete", "clean up"}:
@@ -151,7 +164,7 @@ def _step(chance: random.Random, name: str) -> SiblingsStep:
         name=name,
         artifact=chance.choice("xy"),
         content=chance.choice("abc"),
-        in_parts=chance.random() < 0.4,
+        in_parts=chance.random() < mode.in_parts,
         older_than=chance.choice((0.0, 0.0, 1.0, 60.0)),
         dry_run=chance.random() < 0.1,
     )

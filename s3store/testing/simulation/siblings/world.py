@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 _EXPECTED = frozenset({"Conflict", "StoreUnavailable", "SessionNotFound"})
 _SESSIONS = ("s0", "s1")
 _LONGEST_SKEW = 3600.0
-_DOZES = (60.0, 7200.0)
+_DOZES = (0.3, 1.0, 90.0, 7200.0)
+_DOZED_BEFORE = frozenset({"put", "swap", "delete"})
 _RELEASES = 0.15
 
 
@@ -111,8 +112,8 @@ class _DozingStore(SimulatedStore):
 
     async def _send(self, verb: str, key: str, apply: Callable[[], Any]) -> Any:
         task = self._scheduler.current
-        if self._dozes and task is not None and task.weather.faults and task.chance.random() < self._dozes:
-            await Sleep(task.chance.uniform(*_DOZES))
+        if verb in _DOZED_BEFORE and task is not None and task.weather.faults and task.chance.random() < self._dozes:
+            await Sleep(task.chance.choice(_DOZES))
         return await super()._send(verb, key, apply)
 
 
@@ -122,7 +123,8 @@ class _Life:
     def __init__(self, world: _World, name: str, chance: random.Random, *, skew: float) -> None:
         plan = world.plan
         self.runtime = SimulatedRuntime(world.scheduler, chance, skew=skew)
-        self.store = _DozingStore(world.network, page=plan.page, dozes=plan.mode.dozes)
+        # Only one of the processes does: others have to get something done meanwhile.
+        self.store = _DozingStore(world.network, page=plan.page, dozes=plan.mode.dozes if name == "p0" else 0.0)
         self.store.on_request = self._on_request
         self.archive = Archive(Opened(self.store, built_in=True), self.runtime, plan.policy, None, plan.sizes)
         prefixes = sorted({f"{SESSIONS}{session_part(session_id)[:3]}" for session_id in _SESSIONS})
@@ -226,14 +228,13 @@ class _World:
         return _Life(self, name, random.Random(self._chance.getrandbits(48)), skew=skew)  # noqa: S311 - repeatable
 
     def _finish(self) -> None:
-        """Look at everything before the stragglers, after them, and after a clean-up; then delete it all."""
+        """Let the stragglers arrive, clean up, look at everything, and delete it all."""
         sessions = sorted({step.session_id for steps in self.plan.processes for step in steps})
         reads = [audit_step(session_id, stream) for session_id in sessions for stream in STREAMS]
-        self._audit(reads)
         self.network.release_all(self._chance)
         self.scheduler.run()
-        self._audit([*reads, last_clean_up(), *reads])
-        if left := self.bucket.unnamed():
+        self._audit([last_clean_up(), *reads])
+        if left := [*self.bucket.unnamed(), *self.bucket.half_deleted()]:
             self.report.violations.append(f"left behind by a clean-up in peace: {left}")
         self._audit([last_delete(session_id) for session_id in sessions])
         if left := self.bucket.content():
