@@ -152,16 +152,3 @@ def test_a_session_created_anew_beside_siblings_of_the_deleted_one_is_found(monk
     monkeypatch.setattr(streams_module, "finish", finish)
 
     assert "of the deleted session" in _first_violation("siblings-crashes", 600).violations[0]
-
-
-def test_a_delete_that_does_not_say_what_goes_with_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If it dies half-way, nothing tells the clean-up that the siblings are of a deleted session."""
-    delete = Removal.delete
-
-    async def tells_nothing(self: Removal, session_id: str, terms: Any) -> bool:
-        monkeypatch.setattr("s3store.streams.removal.Deletion", _Silent)
-        return await delete(self, session_id, terms)
-
-    monkeypatch.setattr(Removal, "delete", tells_nothing)
-
-    assert _first_violation("siblings-crashes", 600).violations

@@ -79,7 +79,7 @@ class SiblingsClient:
             self._next += 1
             task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
             task.weather = WEATHERS["fair"] if step.calm else self._mode.weather
-            await life.runtime.sleep(task.chance.expovariate(20.0))
+            await life.runtime.sleep(task.chance.expovariate(1 / task.chance.choice(self._mode.pauses)))
             if step.kind == "clean up":
                 await self.clean_up(life, step)
             elif step.kind == "delete":

@@ -35,6 +35,10 @@ class SiblingsMode:
     """What is called, and how often, as parts of their sum."""
     sleeper_calls: Mapping[StepKind, int] | None = None
     """What the process that falls asleep calls, where that is something else."""
+    pauses: tuple[float, ...] = (0.05,)
+    """How long a client waits before each call on an average, in seconds: one of these."""
+    narrow: bool = False
+    """Whether everything happens to one session, its traces and its artifacts, and each append seals the last one."""
     in_parts: float = 0.4
     """The share of bodies that go up in parts."""
 
@@ -47,8 +51,12 @@ SIBLINGS_MODES: Mapping[str, SiblingsMode] = {
     "siblings-fair": SiblingsMode(WEATHERS["fair"]),
     "siblings-lossy": SiblingsMode(WEATHERS["lossy"], skewed=True),
     "siblings-late": SiblingsMode(WEATHERS["late"], dozes=0.05),
-    "siblings-zombies": SiblingsMode(_QUIET, dozes=0.5, calls=_SWEEPS, sleeper_calls=_WRITES),
-    "siblings-parts": SiblingsMode(_QUIET, dozes=0.4, calls={"put": 10, "delete": 10, "clean up": 5}, in_parts=0.9),
+    "siblings-zombies": SiblingsMode(
+        _QUIET, dozes=0.5, calls=_SWEEPS, sleeper_calls=_WRITES, pauses=(0.1, 1.0, 60.0), narrow=True
+    ),
+    "siblings-parts": SiblingsMode(
+        _QUIET, dozes=0.4, calls={"put": 10, "delete": 10, "clean up": 5}, pauses=(0.1, 1.0), narrow=True, in_parts=0.9
+    ),
     "siblings-crashes": SiblingsMode(WEATHERS["lossy"], crashes=0.7, skewed=True),
     "siblings-storm": SiblingsMode(WEATHERS["storm"], crashes=0.4, dozes=0.05, skewed=True),
 }
@@ -126,7 +134,9 @@ def siblings_plan_for(seed: int, mode: str | None = None) -> SiblingsPlan:
         seed=seed,
         mode=chosen,
         policy=chance.choice(_POLICIES),
-        sizes=Sizes(seal=chance.choice((1, 1, 150, 100_000)), chunk=chance.choice((150, 300, 100_000))),
+        sizes=Sizes(
+            seal=1 if chosen.narrow else chance.choice((1, 1, 150, 100_000)), chunk=chance.choice((150, 300, 100_000))
+        ),
         page=chance.choice((1, 2, 1000)),
         processes=tuple(_steps(chance, chosen, number) for number in range(processes)),
         crashes=tuple(
@@ -155,11 +165,12 @@ def _step(chance: random.Random, mode: SiblingsMode, calls: Mapping[StepKind, in
     elif kind in {"delete", "clean up"}:
         stream = ""
     else:
-        stream = chance.choice(("transcript", "traces", "traces", "artifacts") if kind == "load" else _OF_RECORDS)
+        of_records = ("traces",) if mode.narrow else ("transcript", "traces", "traces")
+        stream = chance.choice((*of_records, "artifacts") if kind == "load" else of_records)
     return SiblingsStep(
         seed=chance.getrandbits(48),
         kind=kind,
-        session_id=chance.choice(("s0", "s0", "s0", "s1")),
+        session_id="s0" if mode.narrow else chance.choice(("s0", "s0", "s0", "s1")),
         stream=stream,
         name=name,
         artifact=chance.choice("xy"),
@@ -168,6 +179,3 @@ def _step(chance: random.Random, mode: SiblingsMode, calls: Mapping[StepKind, in
         older_than=chance.choice((0.0, 0.0, 1.0, 60.0)),
         dry_run=chance.random() < 0.1,
     )
-
-
-_OF_RECORDS = ("transcript", "traces", "traces")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _EXPECTED = frozenset({"Conflict", "StoreUnavailable", "SessionNotFound"})
 _SESSIONS = ("s0", "s1")
 _LONGEST_SKEW = 3600.0
-_DOZES = (0.3, 1.0, 90.0, 7200.0)
+_DOZES = (1.0, 5.0, 90.0, 7200.0)
 _DOZED_BEFORE = frozenset({"put", "swap", "delete"})
 _RELEASES = 0.15
 
