@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "rm": "Delete sessions.",
     "export": "Write sessions to files.",
     "index": "Look after the index, which the listings read.",
+    "cleanup": "Remove what crashed clients have left behind.",
     "check": "Find out whether a store is fit for an archive.",
     "config": "Show the settings, and where each came from.",
     "completion": "Print the script that completes commands in a shell.",

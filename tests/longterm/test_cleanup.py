@@ -17,6 +17,8 @@ from s3store.streams.head import unpack_head
 from s3store.streams.segments import pack_segment
 
 if TYPE_CHECKING:
+    from s3store.longterm.reports import CleanUpProgress
+
     from ..archives import Place
 
 pytest_plugins = ["tests.archive_fixtures"]
@@ -176,7 +178,7 @@ def test_it_goes_through_many_sessions_and_says_how_far_it_is(memory: Place) -> 
     store = memory.open()
     for number in range(40):
         memory.write(segment(f"s{number}"), b"orphan")
-    steps = []
+    steps: list[CleanUpProgress] = []
 
     done = store.cleanup(older_than=0, progress=steps.append)
 
