@@ -401,7 +401,8 @@ class SessionIndex:
     def rebuild(self, *, progress: Callable[[Done], None] | None = None) -> Rebuilt:
         """Make the index anew from the sessions, whatever has become of it; readers and writers may go on meanwhile.
 
-        Raises `UnsupportedFormat` for an index that a later version made.
+        Raises `UnsupportedFormat` for an index that a later version made, and `Conflict` where another rebuild began
+        meanwhile: then that one makes it.
         """
         return run(self._core.rebuild(progress))
 

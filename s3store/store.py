@@ -403,7 +403,8 @@ class AsyncSessionIndex:
     async def rebuild(self, *, progress: Callable[[Done], None] | None = None) -> Rebuilt:
         """Make the index anew from the sessions, whatever has become of it; readers and writers may go on meanwhile.
 
-        Raises `UnsupportedFormat` for an index that a later version made.
+        Raises `UnsupportedFormat` for an index that a later version made, and `Conflict` where another rebuild began
+        meanwhile: then that one makes it.
         """
         return await self._core.rebuild(progress)
 

@@ -40,7 +40,7 @@ class IndexCore:
         self._sizes = sizes
         self._log = Log(store, runtime)
         self._upkeep = Upkeep(runtime, lambda: self._compactor, policy)
-        self.publisher = Publisher(self._log, runtime, patience, policy, self._upkeep)
+        self.publisher = Publisher(self._log, runtime, patience, policy, self._upkeep, sizes.taken_back)
 
     @cached_property
     def listings(self) -> Listings:

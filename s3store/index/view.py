@@ -91,7 +91,7 @@ class Index:
         for _ in range(_RESTARTS):
             view = await self.view(own())
             if etag is not None and etag == view.known.etag:
-                raise CorruptObject(f"{MANIFEST}: names a page that is missing; `s3store index rebuild` makes it anew")
+                raise page_is_missing()
             yield view
             etag = view.known.etag
         raise StoreUnavailable("the index was compacted again and again while it was read", may_have_landed=False)
@@ -138,6 +138,11 @@ class Index:
         except NoSuchKey:
             return None
         return entry_of_head(*unpack_transcript_head(key, stored.body, tail=False))
+
+
+def page_is_missing() -> CorruptObject:
+    """Return the error that says that a page is gone though no newer manifest exists."""
+    return CorruptObject(f"{MANIFEST}: names a page that is missing; `s3store index rebuild` makes it anew")
 
 
 def newest_of_each(entries: Iterable[Entry]) -> dict[str, Entry]:
