@@ -71,7 +71,7 @@ def test_a_clean_up_that_raises_no_fence_is_found(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(fence, "propose_head", propose_unfenced)
 
-    assert _first_violation("siblings-parts", 300).violations
+    assert _first_violation("parts", 300).violations
 
 
 def test_a_writer_of_segments_that_does_not_heed_the_fence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_a_writer_of_segments_that_does_not_heed_the_fence_is_found(monkeypatch:
 
     monkeypatch.setattr(StreamChange, "_seal", seal)
 
-    assert _first_violation("siblings-zombies", 300).violations
+    assert _first_violation("zombies", 300).violations
 
 
 def test_a_writer_of_bodies_that_does_not_heed_the_fence_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_writer_of_bodies_that_does_not_heed_the_fence_is_found(monkeypatch: p
 
     monkeypatch.setattr(artifact_plan.Incoming, "entry", heedless)
 
-    assert _first_violation("siblings-parts", 300).violations
+    assert _first_violation("parts", 300).violations
 
 
 def test_a_clean_up_that_lists_after_the_swap_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +104,7 @@ def test_a_clean_up_that_lists_after_the_swap_is_found(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(Removal, "sweep", late)
 
-    assert _first_violation("siblings-parts", 300).violations
+    assert _first_violation("parts", 300).violations
 
 
 def test_deleting_the_heads_of_siblings_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_deleting_the_heads_of_siblings_is_found(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Removal, "sweep", without_tombstone)
 
-    assert _first_violation("siblings-lossy", 300).violations
+    assert _first_violation("lossy", 300).violations
 
 
 def test_a_clean_up_after_an_unknown_outcome_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_a_clean_up_after_an_unknown_outcome_is_found(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Removal, "sweep", careless)
 
-    assert _first_violation("siblings-storm", 900).violations
+    assert _first_violation("storm", 900).violations
 
 
 def test_uploads_given_up_after_the_fence_was_raised_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +142,7 @@ def test_uploads_given_up_after_the_fence_was_raised_are_found(monkeypatch: pyte
 
     monkeypatch.setattr(Removal, "_abort", too_late)
 
-    assert _first_violation("siblings-parts", 900).violations
+    assert _first_violation("parts", 900).violations
 
 
 def test_a_session_created_anew_beside_siblings_of_the_deleted_one_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,4 +151,4 @@ def test_a_session_created_anew_beside_siblings_of_the_deleted_one_is_found(monk
 
     monkeypatch.setattr(streams_module, "finish", finish)
 
-    assert "of the deleted session" in _first_violation("siblings-crashes", 600).violations[0]
+    assert "of the deleted session" in _first_violation("crashes", 600).violations[0]

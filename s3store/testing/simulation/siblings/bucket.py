@@ -11,7 +11,7 @@ import zstandard
 
 from ....keys import SESSIONS, stored_key
 from ....runtime import run
-from ..bucket import Bucket
+from ..bucket import Bucket, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +43,7 @@ class SiblingsBucket(Bucket):
                 self._messages[key] = _messages(body)
             if kind == "head":
                 self._named_now[key] = self._names(key, stream, body)
-                self._watch_incarnation(key, stream, _header(body))
+                self._watch_incarnation(key, stream, read_header(body))
                 for name in self._named_now[key]:
                     self._check(key, name)
         return etag
@@ -90,7 +90,7 @@ class SiblingsBucket(Bucket):
     def _names(self, key: str, stream: str, body: bytes) -> dict[str, str | None]:
         base = key.removesuffix(".jsonl.zst")
         segments: dict[str, str | None] = {
-            f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in _header(body)["segments"]
+            f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in read_header(body)["segments"]
         }
         if stream != "artifacts":
             return segments
@@ -113,12 +113,6 @@ class SiblingsBucket(Bucket):
             self.violations.append(f"{head} names {name}, which is another")
 
 
-def _header(head: bytes) -> dict[str, JsonValue]:
-    length = int.from_bytes(head[4:8], "little")
-    header: dict[str, JsonValue] = orjson.loads(head[8 : 8 + length].partition(b"\n")[0])
-    return header
-
-
 def _deleted_with(key: str, header: dict[str, JsonValue]) -> dict[str, str]:
     """Return the heads that a tombstone says went with it, each with its incarnation."""
     base = key.removesuffix("transcript.jsonl.zst")
@@ -131,7 +125,7 @@ def _lives(header: dict[str, JsonValue] | None, incarnation: str) -> bool:
 
 
 def _is_tombstone(head: bytes) -> bool:
-    return "deleted" in _header(head)
+    return "deleted" in read_header(head)
 
 
 def _messages(data: bytes) -> list[JsonValue]:

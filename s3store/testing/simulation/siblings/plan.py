@@ -48,17 +48,17 @@ _WRITES: Mapping[StepKind, int] = {"append": 10, "put": 10}
 _SWEEPS: Mapping[StepKind, int] = {"append": 8, "load": 4, "put": 8, "delete": 8, "clean up": 30}
 
 SIBLINGS_MODES: Mapping[str, SiblingsMode] = {
-    "siblings-fair": SiblingsMode(WEATHERS["fair"]),
-    "siblings-lossy": SiblingsMode(WEATHERS["lossy"], skewed=True),
-    "siblings-late": SiblingsMode(WEATHERS["late"], dozes=0.05),
-    "siblings-zombies": SiblingsMode(
+    "fair": SiblingsMode(WEATHERS["fair"]),
+    "lossy": SiblingsMode(WEATHERS["lossy"], skewed=True),
+    "late": SiblingsMode(WEATHERS["late"], dozes=0.05),
+    "zombies": SiblingsMode(
         _QUIET, dozes=0.5, calls=_SWEEPS, sleeper_calls=_WRITES, pauses=(0.1, 1.0, 60.0), narrow=True
     ),
-    "siblings-parts": SiblingsMode(
+    "parts": SiblingsMode(
         _QUIET, dozes=0.4, calls={"put": 10, "delete": 10, "clean up": 5}, pauses=(0.1, 1.0), narrow=True, in_parts=0.9
     ),
-    "siblings-crashes": SiblingsMode(WEATHERS["lossy"], crashes=0.7, skewed=True),
-    "siblings-storm": SiblingsMode(WEATHERS["storm"], crashes=0.4, dozes=0.05, skewed=True),
+    "crashes": SiblingsMode(WEATHERS["lossy"], crashes=0.7, skewed=True),
+    "storm": SiblingsMode(WEATHERS["storm"], crashes=0.4, dozes=0.05, skewed=True),
 }
 """The kinds of histories by name. A seed alone takes them in turn."""
 
