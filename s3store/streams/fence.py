@@ -59,7 +59,7 @@ class Fencing:
             return self._propose(tombstone_after(self._place, head, self.commit_id), free)
         # By no more than a tick: a clean-up is no news of the session, and must not move it to the top of the listings.
         raised = replace(live, **next_version(live, self.commit_id, live.updated_at + ONE_TICK))
-        return self._propose(replace(raised, fence=live.fence + 1), free)
+        return self._propose(replace(raised, fence=live.fence + 1, idle=live.idle + 1), free)
 
     def free(self, landed: Landed[Head]) -> frozenset[str]:
         """Return what nothing can name any more now that this has landed."""

@@ -28,7 +28,7 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle",
 })  # fmt: skip
 
 
@@ -59,6 +59,8 @@ class Head:
     deleted_with: Mapping[str, str] = field(default_factory=dict)
     """In a transcript's tombstone: the incarnation of each sibling, by its stream, that was deleted with it. One that
     still lives is what a delete that died half-way has left."""
+    idle: int = 0
+    """How many of the last commits changed nothing but the fence."""
     siblings: Mapping[str, str] = field(default_factory=dict)
     """The commit that each sibling was at, by the sibling's name, when all were last saved together."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -114,6 +116,8 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
     }
     if head.tail_keys:
         header["tail_keys"] = write_digests(head.tail_keys)
+    if head.idle:
+        header["idle"] = head.idle
     if head.siblings:
         header["siblings"] = dict(head.siblings)
     if head.deleted_at is not None:
@@ -189,7 +193,8 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
         deleted_with={} if deleted is None else _texts(deleted.get("with", {})),
-        siblings={_text(name): _text(commit) for name, commit in header.get("siblings", {}).items()},
+        idle=whole_number(header.get("idle", 0)),
+        siblings=_texts(header.get("siblings", {})),
         extra=extra,
         size=size,
     )

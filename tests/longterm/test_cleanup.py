@@ -129,6 +129,19 @@ def test_a_clean_up_is_no_news_of_a_session(memory: Place) -> None:
     assert [found.id for found in memory.open().list()] == ["b", "a"]
 
 
+def test_what_was_saved_together_still_belongs_together(memory: Place) -> None:
+    store = memory.open()
+    store.save_all("a", transcript=[1], traces=[{"n": 1}], runs=[{"n": 1}])
+    for stream in ("transcript", "traces"):
+        memory.write(segment("a", stream), b"orphan")
+
+    assert store.cleanup(older_than=0).removed == {"segment": 2}
+
+    assert memory.open().load_all("a").together
+    store.traces("a").append({"n": 2})
+    assert not memory.open().load_all("a").together
+
+
 def test_an_id_too_long_for_a_key_is_learnt_from_what_is_there(memory: Place) -> None:
     store = memory.open()
     long = "x" * 500
