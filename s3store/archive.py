@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ARCHIVE_FORMAT = "s3store.archive/1"
 """What `archive.json` says of itself."""
+_LONGEST_AGE = 100 * 366 * 86_400
 
 
 class ArchiveRecord(NamedTuple):
@@ -106,9 +107,10 @@ class Archive:
         """See `SessionStore.cleanup`."""
         from .longterm.cleanup import CleanUp
 
-        if not older_than >= 0:
-            raise InvalidOption(f"older_than is a number of seconds, 0 or more, not {older_than!r}")
-        await self.ready_to_write()
+        if not 0 <= older_than <= _LONGEST_AGE:
+            raise InvalidOption(f"older_than is a number of seconds, from 0 to a hundred years, not {older_than!r}")
+        if not dry_run:
+            await self.ready_to_write()
         clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads())
         return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
 

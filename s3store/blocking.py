@@ -353,10 +353,10 @@ class SessionStore:
 
         These are segments and bodies of artifacts that no head names, unfinished uploads, and siblings of deleted
         sessions. Readers and writers may go on meanwhile, and nothing that a session names is ever removed, however
-        long its writer was away. `older_than` (seconds, 0 or more, by the store's clock) spares work in progress from
-        having to be sent again. With `dry_run` nothing is removed, and the report says what would be; it may be more
-        than a run removes, for others go on. Costs a listing, and one read for each session that has sealed segments,
-        artifacts or other siblings. Raises `InvalidOption` for a wrong age.
+        long its writer was away. `older_than` (seconds by the store's clock, from 0 to a hundred years) spares work in
+        progress from having to be sent again. With `dry_run` nothing is removed, and the report says what would be; it
+        may be more than a run removes, for others go on. Costs a listing, and one read for each session that has
+        sealed segments, artifacts or other siblings. Raises `InvalidOption` for a wrong age.
         """
         return run(self._archive.clean_up(older_than, progress, dry_run=dry_run))
 

@@ -1,4 +1,4 @@
-"""Deleting sessions, and what no head names: the only place from which objects are removed for good.
+"""Deleting sessions, and what no head names, whoever may still want to name it.
 
 The order is what keeps named things safe: list, swap the heads that would name what was listed to ones with a raised
 fence, and only then delete (`s3store.streams.fence`). A session's transcript goes first, and its tombstone says which

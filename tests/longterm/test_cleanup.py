@@ -202,7 +202,7 @@ def test_it_goes_through_many_sessions_and_says_how_far_it_is(memory: Place) -> 
     assert [step.prefixes for step in steps] == sorted(step.prefixes for step in steps)
 
 
-@pytest.mark.parametrize("age", [-1.0, float("nan")])
+@pytest.mark.parametrize("age", [-1.0, float("nan"), 1e12])
 def test_a_wrong_age_is_refused(memory: Place, age: float) -> None:
     store = memory.open()
     with pytest.raises(InvalidOption, match="older_than"):
