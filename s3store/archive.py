@@ -18,17 +18,20 @@ from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced, identified,
 from .objects.cached import Freshness, Readings
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
+from .streams.removal import Removal
 from .streams.stream import Streams
 from .streams.terms import living
 from .times import format_time
 from .version import WRITER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
 
     from .jsontext import JsonValue
     from .locations import Opened
+    from .longterm.erasure import Erasure
+    from .longterm.reports import CleanedUp, CleanUpProgress
     from .model import Filters, SessionInfo
     from .objects.base import ListedObject, ObjectStore
     from .objects.cached import Local
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
 ARCHIVE_FORMAT = "s3store.archive/1"
 """What `archive.json` says of itself."""
+_LONGEST_AGE = 100 * 366 * 86_400
 
 _RECORD_HOLDS = Freshness(max_age=24 * 60 * 60)
 """For how long a machine that wrote to an archive need not look again whether that is the same archive still."""
@@ -85,6 +89,7 @@ class Archive:
         self._bare = opened.store
         self._reader = reader
         self._search_folder = search_folder
+        self.removal = Removal(self.store, runtime, self.streams, _bodies_named)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
@@ -154,6 +159,26 @@ class Archive:
             return None
         whose = f"{record.id} {await identified(self._bare).identity()}"
         return folder / f"{hashlib.sha256(whose.encode()).hexdigest()[:32]}.sqlite"
+
+    async def clean_up(
+        self, older_than: float, progress: Callable[[CleanUpProgress], None] | None, *, dry_run: bool
+    ) -> CleanedUp:
+        """See `SessionStore.cleanup`."""
+        from .longterm.cleanup import CleanUp
+
+        if not 0 <= older_than <= _LONGEST_AGE:
+            raise InvalidOption(f"older_than is a number of seconds, from 0 to a hundred years, not {older_than!r}")
+        if not dry_run:
+            await self.ready_to_write()
+        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads())
+        return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
+
+    @property
+    def erasure(self) -> Erasure:
+        """Tells what is left of sessions."""
+        from .longterm.erasure import Erasure
+
+        return Erasure(self.store, self.runtime)
 
     async def close(self) -> None:
         """Publish what waits for it, and give back connections, files and threads."""
@@ -229,3 +254,9 @@ def _read_archive(body: bytes) -> ArchiveRecord:
     if record.capability.get("shared_writing") is not True:
         raise StoreNotCapable(f"{keys.ARCHIVE}: says that this store is not fit for shared writing")
     return record
+
+
+def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
+    from .siblings.artifact_set import ArtifactSet
+
+    return ArtifactSet.of(key, messages).bodies

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
@@ -200,9 +201,27 @@ class SessionStore:
     def delete(self, session_id: str) -> bool:
         """Delete a session and all that is kept beside it; return whether there was one.
 
-        An unknown id is no error. A delete that was interrupted is finished by the next.
+        An unknown id is no error; what was kept beside it goes all the same. A delete that was interrupted is finished
+        by the next, or by `cleanup`. What stays is a tombstone for each stream: the id, times, a version and the ids of
+        commits. Raises `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
         """
         return run(self._one(session_id).delete())
+
+    def remains(self, session_id: str) -> Remains:
+        """List all that is stored of a session: after a delete, nothing but tombstones, and what a bucket keeps.
+
+        On a bucket with versioning that is every earlier version of every object. Raises `AccessDenied` without the
+        rights to list versions and uploads: nothing is proved then.
+        """
+        return run(self._one(session_id).remains())
+
+    def erase_versions(self, session_id: str) -> ErasedVersions:
+        """Remove the earlier versions that a bucket with versioning keeps of a session's objects, for good.
+
+        Also those of a session that lives: its current objects stay. What rights, holds or retention periods forbid
+        to remove is kept, and said. Elsewhere there are none.
+        """
+        return run(self._one(session_id).erase_versions())
 
     def exists(self, session_id: str) -> bool:
         """Tell whether there is a session of that id. An outage raises; it is never False."""
@@ -364,6 +383,24 @@ class SessionStore:
         """
         return run(self._archive.warm(filters, limit, progress))
 
+    def cleanup(
+        self,
+        *,
+        older_than: float = 86_400.0,
+        dry_run: bool = False,
+        progress: Callable[[CleanUpProgress], None] | None = None,
+    ) -> CleanedUp:
+        """Remove what no session needs: what crashed writers and deletes that died half-way have left behind.
+
+        These are segments and bodies of artifacts that no head names, unfinished uploads, and siblings of deleted
+        sessions. Readers and writers may go on meanwhile, and nothing that a session names is ever removed, however
+        long its writer was away. `older_than` (seconds by the store's clock, from 0 to a hundred years) spares work in
+        progress from having to be sent again. With `dry_run` nothing is removed, and the report says what would be; it
+        may be more than a run removes, for others go on. Costs a listing, and one read for each session that has
+        sealed segments, artifacts or other siblings. Raises `InvalidOption` for a wrong age.
+        """
+        return run(self._archive.clean_up(older_than, progress, dry_run=dry_run))
+
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
         return run(self._archive.check())
@@ -497,6 +534,14 @@ class Session:
     def delete(self) -> bool:
         """See `SessionStore.delete`."""
         return run(self._core.delete())
+
+    def remains(self) -> Remains:
+        """See `SessionStore.remains`."""
+        return run(self._core.remains())
+
+    def erase_versions(self) -> ErasedVersions:
+        """See `SessionStore.erase_versions`."""
+        return run(self._core.erase_versions())
 
     def exists(self) -> bool:
         """See `SessionStore.exists`."""

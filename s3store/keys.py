@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from .errors import InvalidSessionId
 
@@ -44,6 +45,11 @@ _ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in ran
 _ESCAPE = re.compile(rb"%([0-9a-f]{2})")
 _BODY_NAME = re.compile(r"([0-9a-f]{64}-)?[0-9a-z]{26}")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
+_STORED = (
+    ("head", re.compile(r"([a-z]+)\.jsonl\.zst")),
+    ("segment", re.compile(r"([a-z]+)/[0-9]{10,20}-[0-9a-z]{26}\.jsonl\.zst")),
+    ("body", re.compile(r"(artifacts)/(?:[0-9a-f]{64}-)?[0-9a-z]{26}")),
+)
 
 
 def encode_id(session_id: str) -> str:
@@ -154,6 +160,39 @@ def entry_of_log_key(key: str) -> str:
 def page_key(name: str) -> str:
     """Return the key of the page that a manifest names `name`."""
     return f"{INDEX_PAGES}{name}{_SUFFIX}"
+
+
+StoredKind = Literal["head", "segment", "body", "other"]
+"""What an object under a session's prefix is."""
+
+
+class StoredKey(NamedTuple):
+    """What a key under `SESSIONS` says of its object."""
+
+    part: str
+    """What tells the keys of its session from those of others, as `session_part` returns it."""
+    stream: str
+    """The stream that it belongs to; empty if none."""
+    kind: StoredKind
+
+
+def stored_key(key: str) -> StoredKey:
+    """Take a listed key under `SESSIONS` apart."""
+    spread, _, rest = key[len(SESSIONS) :].partition("/")
+    encoded, _, name = rest.partition("/")
+    for kind, pattern in _STORED:
+        if match := pattern.fullmatch(name):
+            return StoredKey(f"{spread}/{encoded}", match[1], kind)  # type: ignore[arg-type]
+    return StoredKey(f"{spread}/{encoded}", "", "other")
+
+
+def id_of_part(part: str) -> str | None:
+    """Return the id of the session that `session_part` named so; None where only a head can tell."""
+    try:
+        session_id = decode_id(part.partition("/")[2])
+    except ValueError:
+        return None
+    return session_id if session_id is not None and session_part(session_id) == part else None
 
 
 def is_transcript_head(key: str) -> bool:

@@ -149,19 +149,36 @@ def test_an_append_that_seals_is_a_put_more_and_reads_nothing(counted: CountingS
             assert cost(counted) == (0, 3, 0, 0)
 
 
-def test_delete_is_a_list_a_get_two_puts_and_a_delete_for_each_segment(
+def test_delete_is_two_lists_a_get_two_puts_and_a_delete_for_each_segment(
     counted: CountingStore, store: SessionStore, small_parts: None
 ) -> None:
     store.delete("before")
-    assert cost(counted) == (1, 2, 0, 1)
+    assert cost(counted) == (1, 2, 0, 2)
     store.delete("never was")
-    assert cost(counted) == (1, 0, 0, 1)
+    assert cost(counted) == (1, 0, 0, 2)
     with SessionStore(counted) as small:
         for number in range(4):
             small.append("a", number)
         cost(counted)
         small.delete("a")
-        assert cost(counted) == (1, 2, 3, 1)
+        assert cost(counted) == (1, 2, 3, 2)
+
+
+def test_a_sibling_makes_a_delete_two_gets_and_a_put_dearer(counted: CountingStore, store: SessionStore) -> None:
+    store.append("a", 1)
+    store.traces("a").append({"n": 1})
+    cost(counted)
+    store.delete("a")
+    assert cost(counted) == (3, 3, 0, 2)
+
+
+def test_a_clean_up_of_what_has_nothing_to_clean_is_listings(counted: CountingStore, store: SessionStore) -> None:
+    for number in range(3):
+        store.append(f"s{number}", 1)
+    cost(counted)
+    store.cleanup()
+    # The store is asked for its time by a PUT, a LIST and a DELETE; then one LIST for the checks, and two a prefix.
+    assert cost(counted) == (0, 1, 1, 2 + 2 * 256)
 
 
 def test_scan_is_a_list_and_a_get_for_each_session(store: SessionStore, counted: CountingStore) -> None:

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "traces": "Show the traces of a session.",
     "index": "Look after the index, which the listings read.",
     "cache": "Look after what is kept on this machine.",
+    "cleanup": "Remove what crashed clients have left behind.",
     "check": "Find out whether a store is fit for an archive.",
     "config": "Show the settings, and where each came from.",
     "completion": "Print the script that completes commands in a shell.",

@@ -4,9 +4,9 @@ What is said of order here is said of safety:
 
 - segments are uploaded before the head that names them, and deleted only after a head that does not name them has
   surely landed;
-- a delete lists, then swaps the head to a tombstone with its fence raised, and only then deletes what it had listed;
-  a writer that finds another fence than the one it uploaded under uploads again. So nothing that a head names is ever
-  deleted, however long a writer slept.
+- a delete or a clean-up lists, then swaps the head to one with its fence raised, and only then deletes what it had
+  listed (`removal`); a writer that finds another fence than the one it uploaded under uploads again. So nothing that a
+  head names is ever deleted, however long a writer slept.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from ..errors import (
     StoreUnavailable,
     UnsupportedFormat,
 )
-from ..keys import TRANSCRIPT, StreamKeys, session_prefix
+from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Committed, Record, SessionInfo, Transcript
-from ..objects.base import NoSuchKey, NotModified, all_keys, parsed
+from ..objects.base import NoSuchKey, NotModified, parsed
 from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
 from .records import decode_lines, keys_of, split_lines
+from .removal import finish
 from .segments import unpack_segment
 from .terms import Terms, living
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from .change import Plan
     from .draft import Sizes
+    from .fence import Fencing
     from .segments import Segment
 
 _READ_AHEAD = 4
@@ -158,22 +160,15 @@ class Streams:
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
         return landed
 
-    async def delete(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> bool:
-        """Delete a session with all that is kept beside it; tell whether there was one."""
-        place = self._place(session_id, stream)
-        async with self._turns.of(place.keys.head):
-            # Listed before the swap: what is uploaded later is not in the list, what was uploaded before is fenced.
-            listed = [key for key in await all_keys(self._store, session_prefix(session_id)) if key != place.keys.head]
-            self._guesses.forget(place.keys.head)
-            deletion = Deletion(place, terms, listed=bool(listed))
-            landed = await commit(self._store, self._runtime, self._policy, _Cell(self, place.keys), deletion)
-            self._guesses.forget(place.keys.head)
-            await self._publish(place, landed.known, None if landed.proposal is None else deletion.commit_id)
-            if landed.proposal is not None:
-                # A commit may have sealed more between the listing and the swap.
-                sealed = () if landed.base.state is None else landed.base.state.segments
-                await place.remove(sorted({*listed, *(place.keys.segment(segment.name) for segment in sealed)}))
-        return living(landed.base.state) is not None
+    async def swap(self, keys: StreamKeys, change: Fencing | Deletion) -> Landed[Head]:
+        """Run a change of a head, and tell the index what stands then. Raises what the commit protocol raises."""
+        async with self._turns.of(keys.head):
+            self._guesses.forget(keys.head)
+            landed = await commit(self._store, self._runtime, self._policy, _Cell(self, keys), change)
+            self._guesses.forget(keys.head)
+            place = Workplace(self._store, self._runtime, keys)
+            await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
+        return landed
 
     async def resolve(self, session_id: str, commit_id: str, *, stream: str = TRANSCRIPT) -> bool:
         """Tell whether a commit of unknown outcome has landed; after this, one that has not never will.
@@ -333,10 +328,8 @@ class Streams:
         except (NotCached, CorruptObject, UnsupportedFormat):
             return None
 
-    def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Announced:
-        if self._listener is None or place.keys.stream != TRANSCRIPT:
-            return change
-        return _Announced(self._listener, place.keys.session_id, change)
+    def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Creation:
+        return change if place.keys.stream != TRANSCRIPT else _Creation(self, place, self._listener, change)
 
     async def _publish(self, place: Workplace, known: Known[Head], commit_id: str | None) -> None:
         """Tell the index what stands. `commit_id` names what was written to it, None if nothing was."""
@@ -406,19 +399,26 @@ class _Cell:
         return self._last
 
 
-class _Announced:
-    """A change of which the index is told before it makes a session of nothing, or of a deleted one."""
+class _Creation:
+    """A change to a transcript, which may make a session of nothing, or of a deleted one.
 
-    def __init__(self, listener: Listener, session_id: str, change: StreamChange) -> None:
+    Before it does, what is left of the deleted one goes, and the index is told.
+    """
+
+    def __init__(self, streams: Streams, place: Workplace, listener: Listener | None, change: StreamChange) -> None:
         self.commit_id = change.commit_id
+        self._streams = streams
+        self._place = place
         self._listener = listener
-        self._session_id = session_id
         self._change = change
 
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
         proposal = await self._change.propose(base)
         if proposal is not None and living(base.state) is None:
-            await self._listener.announce(self._session_id, proposal.state)
+            if base.state is not None:
+                await finish(self._streams, self._place, base.state.deleted_with)
+            if self._listener is not None:
+                await self._listener.announce(self._place.keys.session_id, proposal.state)
         return proposal
 
 

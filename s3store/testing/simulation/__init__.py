@@ -13,10 +13,10 @@ seed gives the same history. `simulate` runs it and judges what the callers were
 part of a history that still goes wrong. `python -m s3store.testing.soak` runs many.
 
 The histories here are about the records of sessions; `index` has those about listings, with callers and a judge of its
-own. `scenarios` names them all.
+own, and `siblings` those about what stands beside a transcript, deletes and clean-ups. `scenarios` names them all.
 
 From the ground up: `scheduler` (tasks and time), `runtime` and `network` (what the core is given), `bucket` (the
-objects, and what must always hold of them), `plan` (a history that is to be), `client` and `cleaner` (who calls),
+objects, and what must always hold of them), `plan` (a history that is to be), `client` (who calls),
 `history` (what was called and answered), `model` and `judge` (what the answers may be), `simulator` (all of it).
 """
 

@@ -219,7 +219,7 @@ class _World:
         for number, client in enumerate(self.plan.clients):
             who = f"p{client.process}.{number}"
             self._clients.setdefault(f"p{client.process}", []).append(
-                Client(who, client.steps, self.plan.mode, self.plan.policy, self, self.scheduler)
+                Client(who, client.steps, self.plan.mode, self, self.scheduler)
             )
         for name, clients in self._clients.items():
             life = self._live(name, clients)
@@ -254,7 +254,7 @@ class _World:
         self._run("audit", self._auditor(reads).run(life))
 
     def _auditor(self, steps: Sequence[Step]) -> Client:
-        return Client("audit", steps, self.plan.mode, self.plan.policy, self, self.scheduler)
+        return Client("audit", steps, self.plan.mode, self, self.scheduler)
 
     def _run(self, who: str, coroutine: Coroutine[object, object, None]) -> None:
         self.scheduler.start(Task(who, coroutine, self._chance, WEATHERS["fair"], self._ended))
