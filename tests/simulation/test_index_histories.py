@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from s3store.testing.simulation.index import INDEX_MODES, index_plan_for, run_index_plan, shrink_index, simulate_index
+from s3store.testing.simulation.scenarios import SCENARIOS
 from s3store.testing.soak import soak
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def test_a_plan_can_be_run_again_with_less_in_it() -> None:
 def test_a_soak_runs_every_scenario_on_several_cores(capsys: pytest.CaptureFixture[str]) -> None:
     tally = soak(start=0, seeds=12, seconds=None, mode="late", jobs=2)
 
-    assert tally.histories == 24
+    assert tally.histories == 12 * len(SCENARIOS)
     assert tally.failed == 0
     said = capsys.readouterr().out.splitlines()
     assert [line.split(" histories")[0] for line in said] == ["sessions: 12", "index: 12"]
