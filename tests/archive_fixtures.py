@@ -48,7 +48,12 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
     """An archive of each kind."""
-    kind, _, face = request.param.partition("-")
+    return open_place(request.param, request, tmp_path, closing)
+
+
+def open_place(name: str, request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
+    """Return an archive of the kind that `KINDS` calls so."""
+    kind, _, face = name.partition("-")
     if kind == "s3":
         if face:
             pytest.importorskip("aioboto3", reason="needs the async extra")
