@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from s3store import (
     AsyncArtifacts,
     AsyncEvents,
@@ -22,6 +24,7 @@ from s3store import (
     S3Options,
     SessionStore,
 )
+from s3store.objects.directory import DirectoryStore
 from s3store.objects.memory import MemoryStore
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
@@ -29,6 +32,7 @@ from s3store.runtime import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import ExitStack
+    from pathlib import Path
 
     from s3store.objects.base import ObjectStore
 
@@ -175,3 +179,19 @@ def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous:
     runner = closing.enter_context(asyncio.Runner())
     async_options = async_s3_options(moto.url)
     return Place(objects, lambda: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK), runner), closing)
+
+
+def open_place(name: str, request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
+    """Return an archive of the kind that `archive_fixtures.KINDS` calls so."""
+    kind, _, face = name.partition("-")
+    if kind == "s3":
+        if face:
+            pytest.importorskip("aioboto3", reason="needs the async extra")
+        bucket_name: Callable[[], str] = request.getfixturevalue("bucket_name")
+        server = request.getfixturevalue("moto")
+        return s3_place(server, server.make_bucket(bucket_name()), closing, asynchronous=bool(face))
+    if kind == "directory":
+        root = tmp_path / "archive"
+        return local_place(DirectoryStore(root), f"file://{root}", closing, asynchronous=bool(face))
+    objects = MemoryStore()
+    return local_place(objects, objects, closing, asynchronous=bool(face))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.archive_fixtures import open_place
+from tests.archives import open_place
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
