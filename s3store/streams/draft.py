@@ -98,6 +98,7 @@ class Draft:
         self.touched = False
         self._kept = b"" if base is None else base.tail
         self._kept_count = 0 if base is None else base.tail_count
+        self._density = 0.0 if base is None or not base.tail else len(base.tail_frame) / len(base.tail)
         self._lines: list[bytes] = []
         self._new_keys: set[str] = set()
         self._tail_texts: frozenset[str] | None = None
@@ -223,6 +224,7 @@ class Draft:
                 # The records at its start may be the same all the same, and then they keep their keys and times.
                 del self.segments[place:]
                 tail = await self._lines_if_readable(segment) if part else b""
+                self._density = segment.size / max(1, len(tail))
                 if segment.keyed:
                     self.tail_keys.update(digest(key) for key in keys_of(split_lines(tail)))
                 break
@@ -288,6 +290,7 @@ class Draft:
         segment = self.segments.pop()
         self._kept = await self._reader.lines(segment)
         self._kept_count = segment.count
+        self._density = segment.size / len(self._kept)
         if segment.keyed:
             self.tail_keys.update(digest(key) for key in keys_of(split_lines(self._kept)))
 
@@ -321,7 +324,10 @@ class Draft:
         self.touched = self.touched or bool(messages)
 
     def _kept_is_full(self) -> bool:
-        return self._is_base_tail() and (
+        if not self._is_base_tail():
+            # It was cut. What it was cut from tells well enough how much it takes compressed.
+            return len(self._kept) * self._density >= self._sizes.seal
+        return (
             len(self._base_frame()) >= self._sizes.seal
             or len(self._kept) + sum(map(len, self._lines)) > self._sizes.chunk
         )
@@ -334,7 +340,7 @@ class Draft:
 
     def _frame_of_kept(self) -> bytes:
         # The base's tail is sealed as the bytes that it already is: sealing compresses nothing.
-        return self._base_frame()
+        return self._base_frame() if self._is_base_tail() else compress(self._kept)
 
 
 def segment_of(chunk: Chunk, name: str, data: bytes) -> Segment:
