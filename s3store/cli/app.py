@@ -26,6 +26,8 @@ COMMANDS: Mapping[str, str] = {
     "set": "Change what is said of a session.",
     "rm": "Delete sessions.",
     "export": "Write sessions to files.",
+    "artifacts": "List, get, put and remove artifacts.",
+    "traces": "Show the traces of a session.",
     "index": "Look after the index, which the listings read.",
     "check": "Find out whether a store is fit for an archive.",
     "config": "Show the settings, and where each came from.",

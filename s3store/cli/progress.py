@@ -46,11 +46,42 @@ class Progress:
             self._bar.update(self._bar.task_ids[0], completed=done)
 
 
-def _new_bar() -> Bar:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
+class Transfer:
+    """Shows how many bytes of how many have been moved; a bar comes with the first of them.
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    return Bar(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    Shows nothing, and loads nothing, where nobody looks.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._bar: Bar | None = None
+        self._looked_at = sys.stderr.isatty()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def at(self, done: int, total: int | None) -> None:
+        """Show that so many bytes of so many (None: it is not known) have been moved."""
+        if self._bar is None and self._looked_at:
+            self._bar = _new_bar(of_bytes=True)
+            self._bar.add_task(self._what, total=total)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+
+
+def _new_bar(*, of_bytes: bool = False) -> Bar:
+    from rich import progress
+    from rich.console import Console
+
+    counts = (
+        (progress.DownloadColumn(), progress.TransferSpeedColumn()) if of_bytes else (progress.MofNCompleteColumn(),)
+    )
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), *counts, progress.TimeElapsedColumn())
+    return progress.Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    )

@@ -22,6 +22,7 @@ from ..streams.terms import living
 from .artifact_set import ArtifactSet, Entry, put_message, steps_between
 from .content import Held
 from .model import ArtifactInfo, ArtifactLimits
+from .upload import PART
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,8 +75,8 @@ class Incoming:
 
     @property
     def is_small(self) -> bool:
-        """Whether its content is in memory."""
-        return isinstance(self._content, Held)
+        """Whether it goes up in one request, if at all."""
+        return isinstance(self._content, Held) and len(self._content.data) <= PART
 
     async def entry(self, before: ArtifactSet, fence: int) -> Entry:
         """Return the artifact as a record names it, with its body uploaded where it needs one."""

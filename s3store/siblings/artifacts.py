@@ -189,7 +189,8 @@ class ArtifactsCore(SiblingCore):
         info = entry.info
         if info.body is None:
             return Artifact(info, entry.inline or b"")
-        return Artifact(info, await read_body(self._store, self.keys.body(info.body), info.size, info.sha256))
+        key = self.keys.body(info.body)
+        return Artifact(info, await read_body(self._store, self._runtime, key, info.size, info.sha256))
 
     async def _into(self, part: PartFile, entry: Entry, progress: Progress | None) -> None:
         if entry.info.body is None:

@@ -63,7 +63,7 @@ class _Found(NamedTuple):
     def apart(self) -> dict[str, Apart]:
         """Why siblings do not belong to the transcript."""
         said = {} if self.transcript is None else self.transcript[0].siblings
-        found = {name: _why_apart(self.heads.get(name), commit) for name, commit in said.items()}
+        found = {name: _why_apart(self.heads.get(name), said[name]) for name in SIBLINGS if name in said}
         return {name: why for name, why in found.items() if why is not None}
 
     @property

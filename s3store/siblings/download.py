@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from ..errors import CorruptObject, InvalidOption
 from .upload import IN_FLIGHT, PART
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from .model import Progress
 
 
-async def read_body(store: ObjectStore, key: str, size: int, sha256: str) -> bytes:
+async def read_body(store: ObjectStore, runtime: Runtime, key: str, size: int, sha256: str) -> bytes:
     """Read a body whole. Raises `NoSuchKey`, and `CorruptObject` unless it has this size and hash."""
     data = (await store.get(key)).body
-    if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+    if len(data) != size or await runtime.offload(lambda: hashlib.sha256(data).hexdigest()) != sha256:
         raise _corrupt(key)
     return data
 
@@ -32,7 +32,7 @@ async def body_pieces(store: ObjectStore, runtime: Runtime, key: str, size: int,
     digest = hashlib.sha256()
     for window in _windows(0, size):
         for piece in await runtime.gather([_fetch(store, key, each) for each in window]):
-            digest.update(piece)
+            await runtime.offload(lambda piece=piece: digest.update(piece))  # type: ignore[misc]
             yield piece
     if digest.hexdigest() != sha256:
         raise _corrupt(key)
@@ -45,14 +45,11 @@ class PartFile:
         self.path = folder / f".s3store-{sha256[:32]}.part"
         self._sha256 = sha256
         self._digest = hashlib.sha256()
-        self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        self._file = self._open()
+        while not self._is_there():
+            # Another download has just put the file that was opened in its place.
             self._file.close()
-            raise InvalidOption(
-                f"{self.path}: another download of the same content into this folder is under way"
-            ) from None
+            self._file = self._open()
 
     def begin(self, size: int) -> int:
         """Take what is there as the start of a content of `size` bytes, and return how many bytes that is."""
@@ -85,6 +82,22 @@ class PartFile:
     def close(self) -> None:
         """Close the file; what was written stays."""
         self._file.close()
+
+    def _open(self) -> IO[bytes]:
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        file = os.fdopen(descriptor, "r+b", buffering=0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise InvalidOption(f"{self.path}: another download of this content is under way here") from None
+        return file
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
+        except FileNotFoundError:
+            return False
 
 
 async def body_to_file(

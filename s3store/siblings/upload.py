@@ -1,9 +1,9 @@
 """The way up of a body: whole if it is small, else in parts, several in flight, none of it held.
 
 An upload in parts that was interrupted is found again by the hash of its content, which stands in its key, and goes
-on: parts that have arrived and are the same by their MD5 are not sent again. Several may go on with one upload, also
-while the first one still does; hence a body of more than one part is not its uploader's own, and only a commit that
-raises the fence may be followed by its deletion (see `artifact_plan`).
+on: parts that have arrived and are the same by their ETag (an MD5 on S3, unless KMS encrypts them) are not sent again.
+Several may go on with one upload, also while the first one still does; hence a body of more than one part is not its
+uploader's own, and only a commit that raises the fence may be followed by its deletion (see `artifact_plan`).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Conflict, InvalidOption, StoreUnavailable, TooLarge
 from ..keys import body_name
 from ..objects.base import MAX_PARTS, InvalidPart, NoSuchKey, NoSuchUpload
+from ..objects.etags import etag_of_body
 
 if TYPE_CHECKING:
     from ..keys import StreamKeys
@@ -179,10 +180,7 @@ class _Sending:
 
     def _same(self, number: int, piece: bytes) -> Part | None:
         part = self.arrived.get(number)
-        if part is None or part.size != len(piece):
-            return None
-        md5 = hashlib.md5(piece, usedforsecurity=False).hexdigest()
-        return part if part.etag.strip('"') == md5 else None
+        return part if part is not None and is_part(part, piece) else None
 
     async def _arrived(self, part: Part) -> None:
         async with self._lock:
@@ -190,6 +188,14 @@ class _Sending:
             self._moved += part.size
             if self._progress is not None:
                 self._progress(self._moved, self._total)
+
+
+def is_part(part: Part, piece: bytes) -> bool:
+    """Tell whether a part that has arrived surely holds these bytes."""
+    if part.size != len(piece):
+        return False
+    md5 = hashlib.md5(piece, usedforsecurity=False).hexdigest()
+    return part.etag in {f'"{md5}"', etag_of_body(piece)}
 
 
 def part_size(size: int | None) -> int:

@@ -114,7 +114,9 @@ class Streams:
         try:
             known = guess or await self.read_head(change.place.keys)
             return change.commit_id if known.state is None or await change.alters(known) else known.state.commits[-1]
-        except (Decide, FixTheCall, NoSuchKey):
+        except NoSuchKey:
+            return change.commit_id  # Replaced while it was read: landing sorts that out.
+        except (Decide, FixTheCall):
             if guess is None:
                 await change.clean_up(None)
                 raise

@@ -32,7 +32,7 @@ from ..objects.base import (
     WriteRaced,
 )
 from .drivers import BlockingDriver, Driver
-from .upload_tests import UploadTests
+from .upload_tests import OVER, UploadTests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -219,7 +219,7 @@ class ObjectStoreTests(UploadTests):
     refused_keys: ClassVar[Mapping[str, str]] = {}
     """Names of `ODD_KEYS` that the server behind the store cannot take, each with the reason."""
     other_answers: ClassVar[Mapping[str, str]] = {}
-    """Rows of `CONDITIONS`, by `str`, that the server answers in its own way, each with the reason."""
+    """Rows of `CONDITIONS`, by `str`, or `upload_tests.OVER`: what the server answers otherwise, with the reason."""
     racers: ClassVar[int] = 8
     """How many threads or tasks race each other."""
     rounds: ClassVar[int] = 5
@@ -229,7 +229,7 @@ class ObjectStoreTests(UploadTests):
 
     def __init_subclass__(cls) -> None:
         """Refuse differences from AWS that name no test: a misspelt one would hide nothing, and look as if it did."""
-        unknown = {*cls.refused_keys} - {*ODD_KEYS} | {*cls.other_answers} - {str(row) for row in CONDITIONS}
+        unknown = {*cls.refused_keys} - {*ODD_KEYS} | {*cls.other_answers} - {*map(str, CONDITIONS), OVER}
         if unknown:
             raise TypeError(f"{cls.__name__} names unknown keys or rows: {', '.join(sorted(unknown))}")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXITS = {
     errors.AccessDenied: 6,
+    errors.ArtifactNotFound: 3,
     errors.BucketNotFound: 6,
     errors.Conflict: 4,
     errors.CorruptObject: 7,

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from s3store.objects import NoSuchKey, NotModified, PreconditionFailed
+from s3store.objects import MIN_PART, NoSuchKey, NotModified, PreconditionFailed
 from s3store.objects.counting import CountingStore, Counts
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
@@ -26,6 +26,20 @@ def test_requests_and_bytes_are_counted_by_kind() -> None:
     run(store.delete("a"))
     assert store.counts == Counts(gets=2, puts=1, deletes=1, lists=1, bytes_up=5, bytes_down=7)
     assert store.counts.requests == 5
+
+
+def test_the_steps_of_an_upload_are_counted_in_their_price_classes() -> None:
+    store = CountingStore(MemoryStore())
+    upload = run(store.begin_upload("a", part_size=MIN_PART))
+    part = run(store.put_part(upload, 1, b"12345"))
+    run(store.parts(upload))
+    run(store.list_uploads(""))
+    run(store.finish_upload(upload, [part]))
+    run(store.abort_upload(upload))
+    run(store.size("a"))
+    run(store.list_versions(""))
+    run(store.delete_version("a", ""))
+    assert store.counts == Counts(gets=1, puts=3, deletes=2, lists=3, bytes_up=5)
 
 
 def test_refused_requests_count_too() -> None:

@@ -22,7 +22,7 @@ from s3store.errors import (
     StoreNotCapable,
     StoreUnavailable,
 )
-from s3store.objects import NoSuchKey, PreconditionFailed
+from s3store.objects import MIN_PART, NoSuchKey, NoSuchUpload, PreconditionFailed, Upload
 from s3store.objects.directory import DirectoryStore
 from s3store.runtime import run
 from s3store.testing import ODD_KEYS, ObjectStoreTests
@@ -464,3 +464,58 @@ def test_a_refused_write_leaves_no_folder(root: Path, store: DirectoryStore) -> 
     with pytest.raises(PreconditionFailed):
         run(store.put("a.json", b"new", if_absent=True))
     assert files(root) == ["a.json"]
+
+
+LARGE = bytes(3 * 1024 * 1024)
+
+
+def test_equal_large_bodies_have_other_etags_so_that_none_comes_back(store: DirectoryStore) -> None:
+    etags = [run(store.put("a", LARGE)) for _ in range(50)]
+    assert len(set(etags)) == 50
+    assert run(store.get("a", byte_range=(0, 1))).etag == etags[-1]
+    for former in etags[:-1]:
+        with pytest.raises(PreconditionFailed):
+            run(store.put("a", LARGE, if_match=former))
+    run(store.delete("a", if_match=etags[-1]))
+
+
+def test_a_range_of_a_large_object_reads_no_more_than_that(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(store.put("a", LARGE))
+    monkeypatch.setattr("s3store.objects.etags.hashlib", None)
+    assert run(store.get("a", byte_range=(5, 9))).body == bytes(4)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../../a", "0" * 31, "A" * 32, "0" * 32, "/etc"])
+def test_an_upload_that_was_never_begun_is_no_path(root: Path, store: DirectoryStore, name: str) -> None:
+    with pytest.raises(NoSuchUpload):
+        run(store.put_part(Upload("a", name), 1, b"part"))
+    run(store.abort_upload(Upload("a", name)))
+    assert files(root) == []
+
+
+def test_an_upload_belongs_to_its_key(store: DirectoryStore) -> None:
+    upload = run(store.begin_upload("a", part_size=MIN_PART))
+    with pytest.raises(NoSuchUpload):
+        run(store.put_part(Upload("b", upload.id), 1, b"part"))
+    run(store.abort_upload(Upload("b", upload.id)))
+    assert [found.upload for found in run(store.list_uploads(""))] == [upload]
+
+
+def test_a_part_that_is_larger_than_was_said_is_refused(store: DirectoryStore) -> None:
+    upload = run(store.begin_upload("a", part_size=MIN_PART))
+    with pytest.raises(InvalidOption, match="5,242,881"):
+        run(store.put_part(upload, 1, bytes(MIN_PART + 1)))
+    assert run(store.parts(upload)) == []
+
+
+def test_what_an_upload_leaves_on_disk_is_private_and_goes_with_it(root: Path, store: DirectoryStore) -> None:
+    upload = run(store.begin_upload("a/b", part_size=MIN_PART))
+    part = run(store.put_part(upload, 1, b"part"))
+    folder = root / OWN / "uploads" / upload.id
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (folder, folder.parent)} == {0o700}
+    run(store.finish_upload(upload, [part]))
+    assert list(folder.parent.iterdir()) == []
+    assert stat.S_IMODE((root / "a" / "b+o").stat().st_mode) == 0o600

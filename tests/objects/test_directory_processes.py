@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import s3store
-from s3store.objects import NoSuchKey
+from s3store.objects import MIN_PART, NoSuchKey, NoSuchUpload, StoredObject
 from s3store.objects.directory import DirectoryStore
 from s3store.runtime import run
 
-from .writer_process import COUNTER, body_of
+from .writer_process import COUNTER, LARGE_BODY, SMALL_PART, body_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -175,3 +175,48 @@ def test_a_writer_killed_before_any_system_call_leaves_the_old_state_or_the_new(
         assert [path.name for path in (root / str(step) / "a" / "b").iterdir()] == ["c.json"]
     changed = states.index(after)
     assert states == [before] * changed + [after] * (survived + 1 - changed)
+
+
+@pytest.mark.parametrize("operation", ["begin", "part", "finish", "abort"])
+def test_an_upload_killed_before_any_system_call_can_be_gone_on_with_or_given_up(root: Path, operation: str) -> None:
+    with start("steps", root, operation) as writer:
+        survived = int(writer.communicate()[0])
+    assert writer.returncode == 0
+    assert survived >= 5
+    whole = LARGE_BODY + SMALL_PART
+    seen = []
+    for step in range(survived + 1):
+        store = DirectoryStore(root / str(step))
+        objects = {key: run(store.get(key)).body for key in keys(store, "")}
+        assert objects in ({}, {"a/b/c.json": whole})
+        uploads = run(store.list_uploads(""))
+        seen.append((bool(objects), bool(uploads)))
+        if operation == "part" or (operation == "finish" and not objects):
+            upload = uploads[0].upload
+            parts = [run(store.put_part(upload, n, body)) for n, body in enumerate((LARGE_BODY, SMALL_PART), 1)]
+            assert run(store.parts(upload)) == parts
+            run(store.finish_upload(upload, parts))
+            assert run(store.get("a/b/c.json")).body == whole
+        for started in run(store.list_uploads("")):
+            run(store.abort_upload(started.upload))
+        assert run(store.list_uploads("")) == []
+        assert not [path for path in (root / str(step) / ".s3store").rglob("data") if path.stat().st_size]
+    before, after = {
+        "begin": ((False, False), (False, True)),
+        "part": ((False, True), (False, True)),
+        "finish": ((False, True), (True, False)),
+        "abort": ((False, True), (False, False)),
+    }[operation]
+    assert (seen[0], seen[-1]) == (before, after)
+    assert (False, False) not in seen or operation in {"begin", "abort"}
+
+
+def test_parts_of_one_upload_may_come_from_several_processes_and_a_late_one_harms_no_object(root: Path) -> None:
+    store = DirectoryStore(root)
+    upload = run(store.begin_upload("key", part_size=MIN_PART))
+    first = run(store.put_part(upload, 1, LARGE_BODY))
+    last = run(DirectoryStore(root).put_part(upload, 2, SMALL_PART))
+    etag = run(DirectoryStore(root).finish_upload(upload, [first, last]))
+    with pytest.raises(NoSuchUpload):
+        run(store.put_part(upload, 1, bytes(MIN_PART)))
+    assert run(store.get("key")) == StoredObject(LARGE_BODY + SMALL_PART, etag)

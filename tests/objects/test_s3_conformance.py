@@ -23,6 +23,7 @@ MOTO_REFUSES = {
     "newline": "moto has no route for a key with a newline",
     "zero": "moto answers 500 to a listing whose prefix holds control characters",
 }
+MOTO_ANSWERS = {"put-part-or-finish-of-no-upload": "moto answers 500, or not at all, where an upload is over"}
 MINISTACK_REFUSES = {
     "control": "ministack's answer NoSuchKey names the key as it is, which is no XML",
     "zero": "ministack's answer NoSuchKey names the key as it is, which is no XML",
@@ -52,6 +53,7 @@ class _OnS3(ObjectStoreTests):
 
 class TestBlockingOnMoto(_OnS3):
     refused_keys: ClassVar[Mapping[str, str]] = MOTO_REFUSES
+    other_answers: ClassVar[Mapping[str, str]] = MOTO_ANSWERS
 
     @pytest.fixture
     def store(
@@ -80,6 +82,7 @@ class TestBlockingOnMinistack(_OnS3):
 class TestAsyncOnMoto(_OnS3):
     driver_type = AsyncioDriver
     refused_keys: ClassVar[Mapping[str, str]] = MOTO_REFUSES
+    other_answers: ClassVar[Mapping[str, str]] = MOTO_ANSWERS
 
     @pytest.fixture
     def store(

@@ -17,7 +17,17 @@ from s3store.errors import (
     StoreUnavailable,
     TooLarge,
 )
-from s3store.objects import NoSuchKey, NotModified, PreconditionFailed, WriteRaced
+from s3store.objects import (
+    MIN_PART,
+    InvalidPart,
+    NoSuchKey,
+    NoSuchUpload,
+    NotModified,
+    Part,
+    PreconditionFailed,
+    Upload,
+    WriteRaced,
+)
 from s3store.objects.s3_errors import translate
 from s3store.objects.s3_options import S3Options
 from s3store.objects.s3_requests import S3Requests
@@ -54,6 +64,14 @@ OPERATIONS: dict[str, Callable[[ObjectStore], Coroutine[Any, Any, object]]] = {
     "swap": lambda store: store.put("key", b"content", if_match='"etag"'),
     "put": lambda store: store.put("key", b"content"),
     "delete": lambda store: store.delete("key"),
+    "begin": lambda store: store.begin_upload("key", part_size=MIN_PART),
+    "part": lambda store: store.put_part(Upload("key", "id"), 1, b"content"),
+    "parts": lambda store: store.parts(Upload("key", "id")),
+    "finish": lambda store: store.finish_upload(Upload("key", "id"), [Part(1, '"etag"', 7)]),
+    "abort": lambda store: store.abort_upload(Upload("key", "id")),
+    "uploads": lambda store: store.list_uploads("key"),
+    "versions": lambda store: store.list_versions("key"),
+    "delete-version": lambda store: store.delete_version("key", "version"),
     "delete-if": lambda store: store.delete("key", if_match='"etag"'),
 }
 
@@ -97,6 +115,19 @@ TABLE = [
     Row("get", 405, "MethodNotAllowed", StoreNotCapable, "does not take"),
     Row("create", 500, "InternalError", StoreUnavailable, "cannot serve"),
     Row("create", 503, "SlowDown", StoreUnavailable, "cannot serve"),
+    Row("part", 404, "NoSuchUpload", NoSuchUpload),
+    Row("parts", 404, "NoSuchUpload", NoSuchUpload),
+    Row("finish", 404, "NoSuchUpload", NoSuchUpload),
+    Row("finish", 400, "InvalidPart", InvalidPart),
+    Row("begin", 403, "AccessDenied", AccessDenied, r"s3:PutObject \("),
+    Row("part", 403, "AccessDenied", AccessDenied, r"s3:PutObject \("),
+    Row("parts", 403, "AccessDenied", AccessDenied, "s3:ListMultipartUploadParts"),
+    Row("finish", 403, "AccessDenied", AccessDenied, r"s3:PutObject \("),
+    Row("abort", 403, "AccessDenied", AccessDenied, "s3:AbortMultipartUpload"),
+    Row("uploads", 403, "AccessDenied", AccessDenied, "s3:ListBucketMultipartUploads"),
+    Row("versions", 403, "AccessDenied", AccessDenied, "s3:ListBucketVersions"),
+    Row("delete-version", 403, "AccessDenied", AccessDenied, "s3:DeleteObjectVersion.*Object Lock"),
+    Row("versions", 501, "NotImplemented", StoreNotCapable, "does not take"),
     Row("create", 429, "TooManyRequests", StoreUnavailable, "cannot serve"),
     Row("create", 400, "RequestTimeout", StoreUnavailable, "cannot serve"),
     Row("create", 408, "Unheard", StoreUnavailable, "cannot serve"),
@@ -140,6 +171,13 @@ def test_to_delete_what_is_missing_is_success_also_where_s3_says_404(case: Case,
     proxy.script = in_order(answer(404, "NoSuchKey"))
     with case.opened("bucket", endpoint_url=proxy.url) as (driver, store):
         driver.run(store.delete("key"))
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_to_abort_what_is_over_is_success(case: Case, proxy: FaultProxy) -> None:
+    proxy.script = in_order(answer(404, "NoSuchUpload"))
+    with case.opened("bucket", endpoint_url=proxy.url) as (driver, store):
+        driver.run(store.abort_upload(Upload("key", "id")))
 
 
 REQUESTS = S3Requests("bucket", "", S3Options())

@@ -14,10 +14,16 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from s3store.objects import NoSuchKey, PreconditionFailed
+from s3store.objects import MIN_PART, NoSuchKey, PreconditionFailed
 from s3store.objects.directory import DirectoryStore
 from s3store.runtime import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from s3store.objects import Part, Upload
 
 COUNTER = "shared/counter.json"
 
@@ -145,7 +151,63 @@ def write_on(root: str, name: str, pipe: int) -> None:
 
 # Writers that are killed before each of their system calls in turn
 
-CALLS = ("open", "mkdir", "chmod", "fchmod", "fdopen", "fsync", "replace", "unlink", "rmdir", "close")
+CALLS = (
+    "open",
+    "mkdir",
+    "chmod",
+    "fchmod",
+    "fdopen",
+    "fsync",
+    "utime",
+    "replace",
+    "rename",
+    "unlink",
+    "rmdir",
+    "close",
+)
+SMALL_PART, LARGE_BODY = b"last", b"1" * MIN_PART
+
+
+def overwrite(store: DirectoryStore) -> Callable[[], object]:
+    run(store.put("a/b/c.json", body_of(1)))
+    return lambda: run(store.put("a/b/c.json", body_of(2)))
+
+
+def remove(store: DirectoryStore) -> Callable[[], object]:
+    run(store.put("a/b/c.json", body_of(1)))
+    return lambda: run(store.delete("a/b/c.json"))
+
+
+def part(store: DirectoryStore) -> Callable[[], object]:
+    upload = run(store.begin_upload("a/b/c.json", part_size=MIN_PART))
+    run(store.put_part(upload, 1, b"a former part"))
+    return lambda: run(store.put_part(upload, 1, SMALL_PART))
+
+
+def begun(store: DirectoryStore) -> tuple[Upload, list[Part]]:
+    upload = run(store.begin_upload("a/b/c.json", part_size=MIN_PART))
+    return upload, [run(store.put_part(upload, n, body)) for n, body in enumerate((LARGE_BODY, SMALL_PART), 1)]
+
+
+def finish(store: DirectoryStore) -> Callable[[], object]:
+    upload, parts = begun(store)
+    return lambda: run(store.finish_upload(upload, parts))
+
+
+def abort(store: DirectoryStore) -> Callable[[], object]:
+    upload, _ = begun(store)
+    return lambda: run(store.abort_upload(upload))
+
+
+OPERATIONS: dict[str, Callable[[DirectoryStore], Callable[[], object]]] = {
+    "create": lambda store: lambda: run(store.put("a/b/c.json", body_of(2))),
+    "overwrite": overwrite,
+    "delete": remove,
+    "begin": lambda store: lambda: run(store.begin_upload("a/b/c.json", part_size=MIN_PART)),
+    "part": part,
+    "finish": finish,
+    "abort": abort,
+}
 
 
 def steps(root: str, name: str) -> None:
@@ -153,12 +215,11 @@ def steps(root: str, name: str) -> None:
     for step in itertools.count():
         folder = f"{root}/{step}"
         store = DirectoryStore(folder)
-        if name != "create":
-            run(store.put("a/b/c.json", body_of(1)))
+        work = OPERATIONS[name](store)
         pid = os.fork()
         if not pid:
             die_at(step)
-            run(store.delete("a/b/c.json") if name == "delete" else store.put("a/b/c.json", body_of(2)))
+            work()
             os._exit(0)
         if os.waitpid(pid, 0)[1] == 0:
             tell(step)
