@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -64,7 +65,10 @@ class Archive:
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
-        self._before_closing: list[Work] = []
+        # Done from the last to the first: what still works in the background ends before what it works on.
+        self._closing = AsyncExitStack()
+        for end in (opened.store.close, runtime.close, self.index.publisher.flush):
+            self._closing.push_async_callback(end)
 
     async def ready_to_write(self) -> ArchiveRecord:
         """Make sure, once, that this store may be written to: by its record, or by checking it and recording that.
@@ -99,20 +103,11 @@ class Archive:
 
     def before_closing(self, work: Work) -> None:
         """Run `work` when the archive is closed, while it can still be used; what it raises, `close` raises."""
-        self._before_closing.append(work)
+        self._closing.push_async_callback(work)
 
     async def close(self) -> None:
         """Write and publish what waits for it, and give back connections and threads."""
-        try:
-            while self._before_closing:
-                await self._before_closing.pop()()
-        finally:
-            try:
-                await self.index.publisher.flush()
-            finally:
-                # First what still works in the background, then what it works on.
-                await self.runtime.close()
-                await self.store.close()
+        await self._closing.aclose()
 
     async def _info_at(self, listed: ListedObject) -> SessionInfo | None:
         try:

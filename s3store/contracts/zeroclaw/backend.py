@@ -7,6 +7,7 @@ Of the archive's metadata a session uses `name`, `agent` (the alias), `channel`,
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...changes import Append, Change, Clear, MarkActive, RemoveLast, Update
@@ -19,7 +20,9 @@ from .model import ChatMessage, SessionContext, SessionMetadata, SessionState, T
 from .streamed import StreamedAnswers
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
     from datetime import datetime
+    from typing import Any
 
     from ...archive import Archive
     from ...model import Committed, SessionInfo
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 NAMESPACE = "zeroclaw"
 """What the ids of these sessions start with in the archive, before a slash."""
 _IDLE = "idle"
+_AT_ONCE = 8
 _LONGEST = 10**10
 """The longest time ago that is reckoned with, in seconds: before it there was no session."""
 
@@ -126,7 +130,7 @@ class ZeroclawCore:
         before = self._runtime.now() - timedelta(seconds=min(ttl_hours * 3600, _LONGEST))
         await self._streamed.flush()
         stale = [found async for found in self._sessions.summaries() if _last_activity(found) < before]
-        return sum([await self._delete_if_stale(found, before) for found in stale])
+        return await self._how_many(self._delete_if_stale(found, before) for found in stale)
 
     # --- What is said of a session ---
 
@@ -191,7 +195,7 @@ class ZeroclawCore:
         update = Update(agent=to_alias or None)
         await self._streamed.flush()
         theirs = [found async for found in self._sessions.summaries(agent=from_alias)]
-        return sum([await self._attribute(found, from_alias, update) for found in theirs])
+        return await self._how_many(self._attribute(found, from_alias, update) for found in theirs)
 
     async def count_agent_attribution(self, agent_alias: str) -> int:
         """See `SessionBackend.count_agent_attribution`."""
@@ -211,6 +215,14 @@ class ZeroclawCore:
             return await self._sessions.session(key).info()
         except SessionNotFound:
             return None
+
+    async def _how_many(self, work: Iterable[Coroutine[Any, Any, bool]]) -> int:
+        """Do the work, a few pieces at a time, and return how often it was true."""
+        number = 0
+        rest = iter(work)
+        while together := list(islice(rest, _AT_ONCE)):
+            number += sum(await self._runtime.branches(together))
+        return number
 
     async def _delete_if_stale(self, found: SessionSummary, before: datetime) -> bool:
         """Delete a session unless it is active again, and tell whether it was deleted."""
