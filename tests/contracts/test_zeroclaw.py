@@ -535,6 +535,26 @@ def test_appends_that_race_a_clear_come_before_or_behind_it(place: Place) -> Non
     assert len(set(left)) == len(left) == writers[0].get_session_metadata("a").message_count
 
 
+def test_appends_that_race_a_delete_go_with_it_or_begin_anew(place: Place) -> None:
+    writers = [open_contract(place) for _ in range(9)]
+    fill(writers[0], "a", "old", "older")
+    writers[0].set_session_name("a", "Old")
+
+    def call(writer: Any, number: int) -> Any:
+        return writer.delete_session("a") if number == 8 else writer.append("a", user(f"{number}"))
+
+    *_, deleted = side_by_side(writers, call)
+    assert deleted is True
+    left = writers[0].load("a")
+    assert not {user("old"), user("older")} & set(left)
+    assert len(set(left)) == len(left)
+    found = open_contract(place).get_session_metadata("a")
+    assert (found is None) == (not left)
+    if found is not None:
+        assert (found.message_count, found.name) == (len(left), None)
+    assert open_contract(place).list_sessions() == ["a"] * bool(left)
+
+
 def test_a_session_resumed_during_the_cleanup_stays(memory: Place, clock: Clock) -> None:
     faulty = Faulty(memory.objects)
     backend = ZeroclawBackend(SessionStore(faulty, policy=QUICK))
