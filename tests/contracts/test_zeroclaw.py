@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from s3store import CorruptObject, InvalidOption, InvalidRecord, SessionStore, Turn
+from s3store import CommitPolicy, CorruptObject, InvalidOption, InvalidRecord, SessionStore, Turn
 from s3store.contracts.zeroclaw import (
     AsyncZeroclawBackend,
     ChatMessage,
@@ -512,13 +512,18 @@ def test_an_outage_is_never_an_empty_answer(memory: Place) -> None:
             call()
 
 
-def test_an_append_whose_answer_is_lost_is_there_once(memory: Place) -> None:
+@pytest.mark.parametrize("attempts", [40, 1])
+def test_what_is_written_while_answers_are_lost_is_there_once(memory: Place, attempts: int) -> None:
     faulty = Faulty(memory.objects)
-    backend = ZeroclawBackend(SessionStore(faulty, policy=QUICK))
+    policy = CommitPolicy(seconds=20, attempts=attempts, pause=0.0001, longest_pause=0.0001)
+    backend = ZeroclawBackend(SessionStore(faulty, policy=policy))
     for number in range(3):
         faulty.after = answers_lost(1)
         backend.append("a", user(f"{number}"))
+        faulty.after = answers_lost(1)
+        backend.set_session_state("a", "running", f"{number}")
     assert backend.load("a") == [user("0"), user("1"), user("2")]
+    assert backend.get_session_state("a").turn_id == "2"  # type: ignore[union-attr]
 
 
 def test_appends_that_race_a_clear_come_before_or_behind_it(place: Place) -> None:

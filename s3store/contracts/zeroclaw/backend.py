@@ -6,6 +6,7 @@ Of the archive's metadata a session uses `name`, `agent` (the alias), `channel`,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...archive import Archive
-    from ...model import Committed, SessionInfo
+    from ...model import Committed, SessionInfo, Transcript
 
 NAMESPACE = "zeroclaw"
 """What the ids of these sessions start with in the archive, before a slash."""
@@ -53,17 +54,18 @@ class ZeroclawCore:
 
     async def load(self, session_key: str) -> list[ChatMessage]:
         """See `SessionBackend.load`."""
-        return [each.message for each in await self.load_with_timestamps(session_key)]
+        transcript = await self._transcript(session_key)
+        if transcript is None:
+            return []
+        with reading(transcript.info.id):
+            return [ChatMessage.from_json(message) for message in transcript.messages]
 
     async def load_with_timestamps(self, session_key: str) -> list[TimestampedMessage]:
         """See `SessionBackend.load_with_timestamps`."""
-        await self._streamed.finish(session_key)
-        session = self._sessions.session(session_key)
-        try:
-            transcript = await session.load()
-        except SessionNotFound:
+        transcript = await self._transcript(session_key)
+        if transcript is None:
             return []
-        with reading(session.id):
+        with reading(transcript.info.id):
             return [TimestampedMessage(ChatMessage.from_json(each.message), each.at) for each in transcript.records]
 
     async def append(self, session_key: str, message: ChatMessage) -> None:
@@ -136,7 +138,7 @@ class ZeroclawCore:
 
     async def set_session_name(self, session_key: str, name: str) -> None:
         """See `SessionBackend.set_session_name`."""
-        await self._change(session_key, Update(name=name or None))
+        await self._say(session_key, Update(name=name or None))
 
     async def get_session_name(self, session_key: str) -> str | None:
         """See `SessionBackend.get_session_name`."""
@@ -164,7 +166,7 @@ class ZeroclawCore:
     async def set_session_state(self, session_key: str, state: str, turn_id: str | None) -> None:
         """See `SessionBackend.set_session_state`."""
         turn = Turn(turn_id, self._runtime.now() if state == RUNNING else None)
-        await self._change(session_key, Update(state=state, turn=turn))
+        await self._say(session_key, Update(state=state, turn=turn))
 
     async def get_session_state(self, session_key: str) -> SessionState | None:
         """See `SessionBackend.get_session_state`."""
@@ -206,6 +208,19 @@ class ZeroclawCore:
         await self._streamed.finish(key)
         try:
             return await self._sessions.commit(key, *changes, must_exist=True)
+        except SessionNotFound:
+            return None
+
+    async def _say(self, key: str, update: Update) -> None:
+        """Change what is said of a session, if there is one."""
+        await self._streamed.finish(key)
+        with suppress(SessionNotFound):
+            await self._sessions.settle(key, update, must_exist=True)
+
+    async def _transcript(self, key: str) -> Transcript | None:
+        await self._streamed.finish(key)
+        try:
+            return await self._sessions.session(key).load()
         except SessionNotFound:
             return None
 
