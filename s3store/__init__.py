@@ -6,7 +6,7 @@ a store that needs it is opened.
 
 from .blocking import Session, SessionIndex, SessionStore
 from .caching import CachePolicy
-from .changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
+from .changes import Append, Change, Clear, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
     ArtifactNotFound,
@@ -77,6 +77,7 @@ __all__ = [
     "InvalidOption",
     "InvalidRecord",
     "InvalidSessionId",
+    "MarkActive",
     "Metadata",
     "NewArtifact",
     "NotCached",

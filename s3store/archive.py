@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from .objects.base import ListedObject, ObjectStore
     from .objects.cached import Local
     from .objects.capability import Capability
-    from .runtime import Runtime
+    from .runtime import Runtime, Work
     from .search.service import SearchCore
     from .streams.commit import CommitPolicy
     from .warming import Warmed
@@ -93,6 +94,10 @@ class Archive:
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
+        # Done from the last to the first: what still works in the background ends before what it works on.
+        self._closing = AsyncExitStack()
+        for end in (self.store.close, runtime.close, self.index.publisher.flush):
+            self._closing.push_async_callback(end)
 
     async def ready_to_write(self) -> ArchiveRecord:
         """Make sure, once, that this store may be written to: by its record, or by checking it and recording that.
@@ -149,7 +154,9 @@ class Archive:
         from .search.service import SearchCore
 
         contents, own = self.index.contents, self.index.publisher.own
-        return SearchCore(contents, self.streams, self.runtime, own, self._search_place)
+        search = SearchCore(contents, self.streams, self.runtime, own, self._search_place)
+        self.before_closing(search.close)
+        return search
 
     async def _search_place(self) -> Path | None:
         """Return the file that is searched: another one for other rights, or another archive in the same place."""
@@ -180,16 +187,13 @@ class Archive:
 
         return Erasure(self.store, self.runtime)
 
+    def before_closing(self, work: Work) -> None:
+        """Run `work` when the archive is closed, while it can still be used; what it raises, `close` raises."""
+        self._closing.push_async_callback(work)
+
     async def close(self) -> None:
-        """Publish what waits for it, and give back connections, files and threads."""
-        try:
-            await self.index.publisher.flush()
-        finally:
-            if "search" in vars(self):
-                await self.search.close()
-            # First what still works in the background, then what it works on.
-            await self.runtime.close()
-            await self.store.close()
+        """Write and publish what waits for it, and give back connections, files and threads."""
+        await self._closing.aclose()
 
     async def _info_at(self, listed: ListedObject) -> SessionInfo | None:
         try:

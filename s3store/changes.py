@@ -15,6 +15,8 @@ from .model import Metadata
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from .model import Record
+
 
 class Append:
     """Add one message at the end.
@@ -67,12 +69,17 @@ class Replace:
 
 
 class ReplaceLast:
-    """Put a message in the place of the last one, which keeps its time and key. Nothing happens if there is none."""
+    """Put a message in the place of the last one, which keeps its time and key. Nothing happens if there is none.
 
-    __slots__ = ("message",)
+    With `instead_of`, a record as it was read or replaced before, nothing happens either if the last one is another by
+    now: one of another number, or stored at another time.
+    """
 
-    def __init__(self, message: object) -> None:
+    __slots__ = ("instead_of", "message")
+
+    def __init__(self, message: object, *, instead_of: Record | None = None) -> None:
         self.message = encode_messages([message])
+        self.instead_of = instead_of
 
 
 class RemoveLast:
@@ -101,6 +108,15 @@ class Update:
         self.fields = fields
 
 
+class MarkActive:
+    """Set `active_at` to the time of this commit. Nothing happens if the changes before it in the commit did nothing.
+
+    `commit(id, ReplaceLast(message), MarkActive())`
+    """
+
+    __slots__ = ()
+
+
 class Touch:
     """Change nothing, and write a new version all the same: it shuts out every write still under way."""
 
@@ -119,7 +135,9 @@ class SavedWith:
         self.siblings = dict(siblings)
 
 
-Change: TypeAlias = Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | Touch | SavedWith
+Change: TypeAlias = (
+    Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | MarkActive | Touch | SavedWith
+)
 """Any of the changes of this module."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
@@ -16,7 +17,6 @@ from .times import format_time, parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
 MAX_METADATA_BYTES = 256 * 1024
 """The most metadata that a session has, in bytes of JSON. It is written with every commit."""
@@ -56,9 +56,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Turn:
-    """A turn under way: the id that its runner gave it, and when it began (UTC)."""
+    """A turn under way: the id that its runner gave it, if it gave one, and when it began (UTC)."""
 
-    id: str
+    id: str | None = None
     started_at: datetime | None = None
 
 
@@ -67,7 +67,8 @@ class Metadata:
     """What is said of a session beside its transcript. Everything is optional.
 
     `state` is any text; `idle`, `running` and `error` are what most runners use. `labels` are a set of texts.
-    `attributes` are free: text names, JSON values, integers of at most 64 bits.
+    `attributes` are free: text names, JSON values, integers of at most 64 bits. `active_at` is for those to whom not
+    every change counts as activity: when something last happened that does; `MarkActive` sets it.
     """
 
     name: str | None = None
@@ -80,6 +81,7 @@ class Metadata:
     turn: Turn | None = None
     labels: frozenset[str] = frozenset()
     attributes: Mapping[str, JsonValue] = field(default_factory=lambda: MappingProxyType({}))
+    active_at: datetime | None = None
 
     def changed(self, changes: Mapping[str, Any]) -> Metadata:
         """Return a copy with some fields changed.
@@ -102,13 +104,15 @@ class Metadata:
         """Return the fields that are set, as they stand in a head."""
         found: dict[str, JsonValue] = {name: value for name in _TEXTS if (value := getattr(self, name)) is not None}
         if self.turn is not None:
-            found["turn"] = {"id": self.turn.id}
+            found["turn"] = {} if self.turn.id is None else {"id": self.turn.id}
             if self.turn.started_at is not None:
                 found["turn"]["started_at"] = format_time(self.turn.started_at)
         if self.labels:
             found["labels"] = sorted(self.labels)
         if self.attributes:
             found["attributes"] = dict(self.attributes)
+        if self.active_at is not None:
+            found["active_at"] = format_time(self.active_at)
         return found
 
     @classmethod
@@ -120,9 +124,10 @@ class Metadata:
         turn = found.get("turn")
         if turn is not None:
             started = turn.get("started_at")
-            turn = Turn(turn["id"], None if started is None else parse_time(started))
+            turn = Turn(turn.get("id"), None if started is None else parse_time(started))
+        active = found.get("active_at")
         known = {name: found[name] for name in METADATA_FIELDS & found.keys()}
-        return cls().changed({**known, "turn": turn})
+        return cls().changed({**known, "turn": turn, "active_at": None if active is None else parse_time(active)})
 
 
 METADATA_FIELDS = frozenset(known.name for known in fields(Metadata))
@@ -173,6 +178,7 @@ class SessionSummary:
     turn: Turn | None = None
     labels: frozenset[str] = frozenset()
     place: Place = "hot"
+    active_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -260,9 +266,14 @@ def _turn(name: str, value: object) -> Turn | None:
         return None
     if not isinstance(value, Turn):
         raise InvalidOption(f"{name} is a Turn, its id, or None, not {type(value).__name__}")
-    if value.started_at is not None and value.started_at.tzinfo is None:
-        raise InvalidOption("a turn's started_at needs a time zone")
-    _utf8(name, value.id)
+    _time("a turn's started_at", value.started_at)
+    _text("a turn's id", value.id)
+    return None if value == Turn() else value
+
+
+def _time(name: str, value: object) -> datetime | None:
+    if value is not None and (not isinstance(value, datetime) or value.tzinfo is None):
+        raise InvalidOption(f"{name} is a datetime with a time zone, or None")
     return value
 
 
@@ -311,4 +322,4 @@ def _utf8(name: str, value: str) -> str:
     return value
 
 
-_CHECKS = {"turn": _turn, "labels": _labels, "attributes": _attributes}
+_CHECKS = {"turn": _turn, "labels": _labels, "attributes": _attributes, "active_at": _time}

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
 
+import pytest
+
 from s3store import (
     AsyncArtifacts,
     AsyncEvents,
@@ -22,6 +24,7 @@ from s3store import (
     S3Options,
     SessionStore,
 )
+from s3store.objects.directory import DirectoryStore
 from s3store.objects.memory import MemoryStore
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
@@ -29,6 +32,7 @@ from s3store.runtime import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import ExitStack
+    from pathlib import Path
 
     from s3store.objects.base import ObjectStore
 
@@ -46,24 +50,24 @@ class InStep:
     """An asyncio face whose calls block: its coroutines are finished on one event loop."""
 
     def __init__(self, inner: object, runner: asyncio.Runner) -> None:
-        self._inner = inner
-        self._runner = runner
+        self.inner = inner
+        self.runner = runner
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
+        found = getattr(self.inner, name)
         if isinstance(found, AsyncSessionIndex):
-            return InStep(found, self._runner)
+            return InStep(found, self.runner)
         if not inspect.ismethod(found):
             return found
         return lambda *args, **kwargs: self._finish(found(*args, **kwargs))
 
     def _finish(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
-            return self._runner.run(result)
+            return self.runner.run(result)
         if isinstance(result, AsyncIterator):
             return self._each(result)
         if isinstance(result, FACES):
-            return InStep(result, self._runner)
+            return InStep(result, self.runner)
         return result
 
     def _each(self, items: AsyncIterator[Any]) -> Iterator[Any]:
@@ -72,7 +76,7 @@ class InStep:
         async def step() -> Any:
             return await anext(items, done)
 
-        while (item := self._runner.run(step())) is not done:
+        while (item := self.runner.run(step())) is not done:
             yield item
 
 
@@ -179,3 +183,19 @@ def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous:
         lambda **more: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK, **more), runner),
         closing,
     )
+
+
+def open_place(name: str, request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
+    """Return an archive of the kind that `archive_fixtures.KINDS` calls so."""
+    kind, _, face = name.partition("-")
+    if kind == "s3":
+        if face:
+            pytest.importorskip("aioboto3", reason="needs the async extra")
+        bucket_name: Callable[[], str] = request.getfixturevalue("bucket_name")
+        server = request.getfixturevalue("moto")
+        return s3_place(server, server.make_bucket(bucket_name()), closing, asynchronous=bool(face))
+    if kind == "directory":
+        root = tmp_path / "archive"
+        return local_place(DirectoryStore(root), f"file://{root}", closing, asynchronous=bool(face))
+    objects = MemoryStore()
+    return local_place(objects, objects, closing, asynchronous=bool(face))

@@ -68,6 +68,7 @@ def test_a_summary_says_what_the_session_says(store: SessionStore) -> None:
         turn=Turn("t-1", started),
         labels=["x", "y"],
         attributes={"not": "listed"},
+        active_at=started,
     )
     summary = next(store.list())
     assert summary == SessionSummary(
@@ -88,6 +89,7 @@ def test_a_summary_says_what_the_session_says(store: SessionStore) -> None:
         Turn("t-1", started),
         frozenset("xy"),
         "hot",
+        started,
     )
 
 

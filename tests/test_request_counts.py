@@ -210,6 +210,32 @@ def test_a_save_that_extends_a_sealed_transcript_sends_only_what_is_new(counted:
         assert store.load("a").messages == [*messages[:50], "from here on"]
 
 
+@pytest.mark.parametrize("ending", ["replaced by save", "replaced by replace_last"])
+def test_a_tail_whose_last_record_changes_again_and_again_is_sealed_too(
+    counted: CountingStore, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr("s3store.blocking.Archive", partial(Archive, sizes=Sizes(seal=20_000)))
+    messages = [words(number) for number in range(20)]
+    with SessionStore(counted) as store:
+        store.save("a", [*messages, "ending 0"])
+        for number in range(1, 10):
+            counted.reset()
+            if ending == "replaced by save":
+                store.save("a", [*messages, f"ending {number}"])
+            else:
+                store.replace_last("a", f"ending {number}")
+            counts = counted.reset()
+        assert (counts.gets, counts.puts, counts.deletes) == (0, 2, 0)
+        assert counts.bytes_up < 5_000
+        assert store.load("a").messages == [*messages, "ending 9"]
+        store.remove_last("a")
+        store.replace_last("a", "the last of a segment")
+        counted.reset()
+        store.replace_last("a", "again")
+        assert counted.reset().bytes_up < 5_000
+        assert store.load("a").messages == [*messages[:-1], "again"]
+
+
 def test_nothing_is_sent_by_opening_and_closing(counted: CountingStore) -> None:
     with SessionStore(counted) as store:
         store.session("a")

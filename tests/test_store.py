@@ -16,6 +16,7 @@ from s3store import (
     Extend,
     InvalidOption,
     InvalidRecord,
+    MarkActive,
     OutcomeUnknown,
     RemoveLast,
     Replace,
@@ -316,6 +317,7 @@ METADATA: dict[str, tuple[Any, Any]] = {
     "parent": ("../x", "../x"),
     "state": ("running", "running"),
     "turn": ("t-1", Turn("t-1")),
+    "active_at": (datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 1, 12, tzinfo=UTC)),
     "labels": (["b", "a", "b"], frozenset("ab")),
     "attributes": (
         {"b": 2**64 - 1, "a": [-(2**63), 1.5, None, True], "": {"c": "ü"}},
@@ -349,6 +351,47 @@ def test_the_start_of_a_turn_is_kept_as_a_moment(place: Place, store: SessionSto
     assert turn.started_at == start
 
 
+def test_a_turn_need_not_have_an_id(place: Place, store: SessionStore) -> None:
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    store.create("a", turn=Turn(started_at=start))
+    assert place.open().info("a").metadata.turn == Turn(None, start)
+    assert [session.turn for session in place.open().list()] == [Turn(None, start)]
+    assert store.update("a", turn=Turn()).metadata.turn is None
+
+
+def test_a_commit_is_marked_as_activity_if_it_did_something(store: SessionStore) -> None:
+    created = store.commit("a", Append("one"), MarkActive()).info
+    assert created.metadata.active_at == created.updated_at == created.created_at
+    named = store.update("a", name="x")
+    assert named.metadata.active_at == created.created_at < named.updated_at
+    replaced = store.commit("a", ReplaceLast("two"), MarkActive())
+    assert replaced.info.metadata.active_at == replaced.info.updated_at > named.updated_at
+    store.clear("a")
+    for nothing in (ReplaceLast("three"), RemoveLast(), Clear(), Update(name="x")):
+        done = store.commit("a", nothing, MarkActive())
+        assert done.commit_id is None
+        assert done.info.metadata.active_at == replaced.info.updated_at
+    assert next(store.list()).active_at == replaced.info.updated_at
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_a_record_is_replaced_only_as_long_as_it_is_the_last(store: SessionStore) -> None:
+    store.append("a", "one")
+    store.append("a", "two")
+    first, second = store.last("a", 2)
+    assert store.commit("a", ReplaceLast("zwei", instead_of=second)).removed == (second,)
+    assert store.commit("a", ReplaceLast("deux", instead_of=second)).removed != ()
+    assert store.commit("a", ReplaceLast("eins", instead_of=first)).commit_id is None
+    assert store.load("a").messages == ["one", "deux"]
+    store.remove_last("a")
+    store.append("a", "another")
+    assert store.commit("a", ReplaceLast("dos", instead_of=second)).removed == ()
+    done = store.commit("a", ReplaceLast("dos", instead_of=second), Append("three"))
+    assert (done.removed, store.load("a").messages) == ((), ["one", "another", "three"])
+    store.clear("a")
+    assert store.commit("a", ReplaceLast("x", instead_of=second)).commit_id is None
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -360,6 +403,9 @@ def test_the_start_of_a_turn_is_kept_as_a_moment(place: Place, store: SessionSto
         {"agent": "\ud800"},
         {"turn": 5},
         {"turn": Turn("t", datetime(2026, 1, 1))},  # noqa: DTZ001 - without a zone on purpose
+        {"turn": Turn(5)},  # type: ignore[arg-type]
+        {"active_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - as above
+        {"active_at": "2026-01-01T00:00:00Z"},
         {"labels": "ab"},
         {"labels": {"a": 1}},
         {"labels": None},

@@ -61,13 +61,15 @@ def header(info: SessionInfo) -> Iterator[Line]:
     yield Line(" · ".join(facts), "dim")
     fields = {name: getattr(said, name) for name in ("agent", "channel", "room", "sender", "parent", "state")}
     fields["turn"] = said.turn and _turn(said.turn)
+    fields["active"] = said.active_at and f"{time_text(said.active_at)} UTC"
     fields["labels"] = ", ".join(sorted(said.labels))
     yield from (Line(f"{name} {one_line(text)}", "dim") for name, text in fields.items() if text)
     yield Line(_RULE * _RULE_LENGTH, "dim")
 
 
 def _turn(turn: Turn) -> str:
-    return turn.id if turn.started_at is None else f"{turn.id}, since {time_text(turn.started_at)} UTC"
+    since = "" if turn.started_at is None else f"since {time_text(turn.started_at)} UTC"
+    return ", ".join(part for part in (turn.id, since) if part)
 
 
 def conversation(records: Iterable[Record], view: View) -> Iterator[Line]:

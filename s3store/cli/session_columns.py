@@ -50,8 +50,9 @@ COLUMNS: Mapping[str, Column[SessionSummary]] = {
     "sender": _text("sender"),
     "parent": _text("parent"),
     "state": _text("state"),
-    "turn": Column("turn", lambda session: session.turn.id if session.turn else "", elastic="cut"),
+    "turn": Column("turn", lambda session: (session.turn and session.turn.id) or "", elastic="cut"),
     "started": _time("started", lambda session: session.turn.started_at if session.turn else None),
+    "active": _time("active", lambda session: session.active_at),
     "labels": Column("labels", lambda session: ",".join(sorted(session.labels)), elastic="cut"),
     "place": Column("place", lambda session: session.place),
     "incarnation": Column("incarnation", lambda session: session.incarnation),
@@ -60,7 +61,7 @@ COLUMNS: Mapping[str, Column[SessionSummary]] = {
 """Every column, by the name that --columns takes."""
 SHORT = ("id", "messages", "size", "updated", "name")
 """What is shown where nothing else is asked for."""
-LONG = tuple(name for name in COLUMNS if name != "incarnation")
+LONG = tuple(name for name in COLUMNS if name not in {"active", "incarnation"})
 """What --long shows in a pipe."""
 TURNS = ("id", "messages", "started", "updated", "name")
 """What is shown of sessions whose turn is under way."""

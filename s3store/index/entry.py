@@ -99,6 +99,7 @@ class Entry(NamedTuple):
             None if turn is None else _turn(turn),
             frozenset(get("labels", ())),
             get("place", "hot"),
+            None if (active := get("active_at")) is None else moment(active),
         )
 
 
@@ -126,11 +127,13 @@ def entry_of_head(session_id: str, head: Head, *, final: bool = True) -> Entry:
     metadata = head.metadata
     fields |= {name: value for name in TEXTS if (value := getattr(metadata, name)) is not None}
     if metadata.turn is not None:
-        fields["turn"] = {"id": metadata.turn.id}
+        fields["turn"] = {} if metadata.turn.id is None else {"id": metadata.turn.id}
         if metadata.turn.started_at is not None:
             fields["turn"]["started_at"] = microseconds(metadata.turn.started_at)
     if metadata.labels:
         fields["labels"] = sorted(metadata.labels)
+    if metadata.active_at is not None:
+        fields["active_at"] = microseconds(metadata.active_at)
     if head.fence:
         # It may have been deleted before: then entries of earlier incarnations are older than `created_at`.
         fields["renewed"] = True
@@ -221,4 +224,4 @@ def _bytes(text: str) -> bytes:
 
 def _turn(turn: dict[str, JsonValue]) -> Turn:
     started = turn.get("started_at")
-    return Turn(turn["id"], None if started is None else moment(started))
+    return Turn(turn.get("id"), None if started is None else moment(started))

@@ -10,11 +10,23 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from ..changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, SavedWith, Touch, Update
+from ..changes import (
+    Append,
+    Change,
+    Clear,
+    Extend,
+    MarkActive,
+    RemoveLast,
+    Replace,
+    ReplaceLast,
+    SavedWith,
+    Touch,
+    Update,
+)
 from ..errors import CorruptObject, InvalidOption
 from ..model import Metadata
 from ..objects.base import NoSuchKey
-from ..times import format_time
+from ..times import format_time, parse_time
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
 from .records import Stamp, cut_into, decode_records, encode_lines, keys_of, same_at_start, split_last, split_lines
@@ -22,6 +34,7 @@ from .segments import Segment, content_digest, content_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
 
     from ..jsontext import EncodedMessages
     from ..keys import StreamKeys
@@ -86,6 +99,7 @@ class Draft:
         self.touched = False
         self._kept = b"" if base is None else base.tail
         self._kept_count = 0 if base is None else base.tail_count
+        self._density = 0.0 if base is None or not base.tail else len(base.tail_frame) / len(base.tail)
         self._fresh = b""
         self._fresh_count = 0
         self._new_keys: set[str] = set()
@@ -104,34 +118,46 @@ class Draft:
     async def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, one after the other."""
         for change in changes:
-            match change:
-                case Append() | Extend():
-                    await self._extend(change.messages)
-                case Replace():
-                    await self._replace(change)
-                case ReplaceLast():
-                    await self._replace_last(change.message)
-                case RemoveLast():
-                    self.outcome.removed += await self._take_last()
-                case Clear():
-                    self._clear()
-                case Update():
-                    self._update(change)
-                case Touch():
-                    self.touched = True
-                case SavedWith():
-                    self._saved_with(change)
-                case _:
-                    # Reached only by a caller without a type checker.
-                    raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
+            if not self._say(change):
+                await self._change_records(change)
+
+    def _say(self, change: Change) -> bool:
+        """Make a change that changes no record, and tell whether it is one."""
+        match change:
+            case Update():
+                self._update(change)
+            case MarkActive():
+                self._mark_active()
+            case SavedWith():
+                self._saved_with(change)
+            case Touch():
+                self.touched = True
+            case _:
+                return False
+        return True
+
+    async def _change_records(self, change: Change) -> None:
+        match change:
+            case Append() | Extend():
+                await self._extend(change.messages)
+            case Replace():
+                await self._replace(change)
+            case ReplaceLast():
+                await self._replace_last(change)
+            case RemoveLast():
+                self.outcome.removed += await self._take_last()
+            case Clear():
+                self._clear()
+            case _:
+                # Reached only by a caller without a type checker.
+                raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
 
     def finish(self) -> tuple[list[Chunk], bytes, int]:
         """Return the chunks to seal, in order, then the open tail and the number of its records."""
         chunks: list[Chunk] = []
         first, end = self.sealed, self.count
         if self._kept and self._fresh and self._kept_is_full():
-            # The base's tail is sealed as the bytes that it already is: sealing compresses nothing.
-            chunks.append(Chunk(first, self._kept_count, self._kept, self._base_frame()))
+            chunks.append(Chunk(first, self._kept_count, self._kept, self._frame_of_kept()))
             first += self._kept_count
             self._kept, self._kept_count = b"", 0
             self._forget_digests(self._fresh)
@@ -199,6 +225,7 @@ class Draft:
                 # The records at its start may be the same all the same, and then they keep their keys and times.
                 del self.segments[place:]
                 tail = await self._lines_if_readable(segment) if part else b""
+                self._density = segment.size / max(1, len(tail))
                 if segment.keyed:
                     self.tail_keys.update(_digests(tail))
                 break
@@ -218,41 +245,52 @@ class Draft:
         except (NoSuchKey, CorruptObject):
             return b""
 
-    async def _replace_last(self, message: EncodedMessages) -> None:
+    async def _replace_last(self, change: ReplaceLast) -> None:
+        expected = change.instead_of
+        if expected is not None and _place(await self._last()) != _place(expected):
+            return
         taken = await self._take_last()
         if not taken:
             return
         old = taken[0]
         stamp = Stamp(self._stamp.commit, format_time(old.at))
-        self._fresh += encode_lines(old.seq, stamp, replace(message, keys=[old.key]))
+        self._fresh += encode_lines(old.seq, stamp, replace(change.message, keys=[old.key]))
         self._fresh_count += 1
         if old.key is not None:
             self.tail_keys.add(digest(old.key))
         self._forget_keys()
         self.outcome.removed += taken
 
-    async def _take_last(self) -> list[Record]:
-        """Take the last record away and return it; none if there is none."""
+    async def _last(self) -> Record | None:
+        """Return the last record; None if there is none."""
         if not self.count:
-            return []
+            return None
         if not self._fresh and not self._kept:
             await self._unseal()
-        seq = self.count - 1
+        _, line = split_last(self._fresh or self._kept)
+        return decode_records(self._keys.head, self.count - 1, 1, line)[0]
+
+    async def _take_last(self) -> list[Record]:
+        """Take the last record away and return it; none if there is none."""
+        last = await self._last()
+        if last is None:
+            return []
         if self._fresh:
-            self._fresh, line = split_last(self._fresh)
+            self._fresh, _ = split_last(self._fresh)
             self._fresh_count -= 1
         else:
-            self._kept, line = split_last(self._kept)
+            self._kept, _ = split_last(self._kept)
             self._kept_count -= 1
         self._forget_keys()
         self.touched = True
-        return decode_records(self._keys.head, seq, 1, line)
+        return [last]
 
     async def _unseal(self) -> None:
         """Make the last segment the tail again."""
         segment = self.segments.pop()
         self._kept = await self._reader.lines(segment)
         self._kept_count = segment.count
+        self._density = segment.size / len(self._kept)
         if segment.keyed:
             self.tail_keys.update(_digests(self._kept))
 
@@ -272,6 +310,10 @@ class Draft:
         self.touched = self.touched or changed != self.metadata
         self.metadata = changed
 
+    def _mark_active(self) -> None:
+        if self.touched or self._base is None:
+            self._update(Update(active_at=parse_time(self._stamp.at)))
+
     def _saved_with(self, change: SavedWith) -> None:
         together = {**self.siblings, **change.siblings}
         self.touched = self.touched or together != self.siblings
@@ -284,15 +326,20 @@ class Draft:
         self.touched = self.touched or bool(messages)
 
     def _kept_is_full(self) -> bool:
-        return self._is_base_tail() and (
-            len(self._base_frame()) >= self._sizes.seal or len(self._kept) + len(self._fresh) > self._sizes.chunk
-        )
+        if not self._is_base_tail():
+            # It was cut. What it was cut from tells well enough how much it takes compressed.
+            return len(self._kept) * self._density >= self._sizes.seal
+        return len(self._base_frame()) >= self._sizes.seal or len(self._kept) + len(self._fresh) > self._sizes.chunk
 
     def _is_base_tail(self) -> bool:
         return self._base is not None and self._kept == self._base.tail
 
     def _base_frame(self) -> bytes:
         return b"" if self._base is None else self._base.tail_frame
+
+    def _frame_of_kept(self) -> bytes:
+        # The base's tail is sealed as the bytes that it already is: sealing compresses nothing.
+        return self._base_frame() if self._is_base_tail() else compress(self._kept)
 
 
 def segment_of(chunk: Chunk, name: str, data: bytes) -> Segment:
@@ -319,6 +366,11 @@ def within_key_budget(segments: Sequence[Segment]) -> tuple[Segment, ...]:
         room -= len(segment.keys or ())
         kept.append(segment if room >= 0 or segment.keys is None else segment.without_keys())
     return tuple(reversed(kept))
+
+
+def _place(record: Record | None) -> tuple[int, datetime] | None:
+    """Return what stays the same of a record that is replaced, and tells it from every other."""
+    return None if record is None else (record.seq, record.at)
 
 
 def _digests(lines: bytes) -> Iterator[bytes]:

@@ -110,7 +110,7 @@ def test_a_soak_runs_every_scenario_on_several_cores(capsys: pytest.CaptureFixtu
     assert tally.histories == 12 * len(SCENARIOS)
     assert tally.failed == 0
     said = capsys.readouterr().out.splitlines()
-    assert [line.split(" histories")[0] for line in said] == ["sessions: 12", "index: 12"]
+    assert [line.split(" histories")[0] for line in said] == [f"{name}: 12" for name in SCENARIOS]
 
 
 def test_a_soak_prints_what_goes_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
