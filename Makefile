@@ -47,6 +47,7 @@ build: $(VENV)/.installed-for-lint
 	$(PYTHON) -m venv build/fresh
 	build/fresh/bin/$(PIP) dist/*.whl
 	cd build/fresh && bin/python -c "import s3store; s3store.SessionStore('memory://').append('it', 'works'); print('s3store', s3store.__version__)"
+	cd build/fresh && bin/python -c "from s3store.cache import Cache; c = Cache('cache'); c.put('it', 'tag', b'works'); assert c.get('it'), c.info()"
 	build/fresh/bin/s3store --version
 
 check: test lint types build

@@ -26,6 +26,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = arguments(__doc__)
     parser.add_argument("--size", type=int, default=2048, metavar="MIB", help="size of the artifact (default: 2,048)")
+    parser.add_argument("--place", choices=("directory", "moto"), help="only this one (default: both)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of all transfers in turn (default: 3)")
     options = parser.parse_args()
     table = Table(
@@ -48,7 +49,8 @@ def main() -> None:
             "moto down": partial(_down, f"s3://{BUCKET}/archive", moto.url, target),
             "moto down, SDK": partial(sdk_down, moto.url, target, PART),
         }
-        measure(table, jobs, options.size, options.rounds)
+        wanted = {name: job for name, job in jobs.items() if name.startswith(options.place or "")}
+        measure(table, wanted, options.size, options.rounds)
     report("artifacts", [table], as_json=options.json)
 
 

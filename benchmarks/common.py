@@ -147,13 +147,13 @@ def moto_process() -> Iterator[str]:
 
 
 @contextmanager
-def counting_moto() -> Iterator[MotoProcess]:
-    """Run moto's S3 in a process of its own, which tells what was requested.
+def counting_moto(delay_ms: float | None = None) -> Iterator[MotoProcess]:
+    """Run moto's S3 in a process of its own, which tells what was requested; each answer put off by `delay_ms`.
 
     The client must not share the interpreter lock with the server that it is measured against.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.moto_process"],
+        [sys.executable, "-m", "benchmarks.moto_process", *([] if delay_ms is None else [str(delay_ms)])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

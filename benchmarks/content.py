@@ -122,6 +122,15 @@ def coding_session(seed: int, size: int) -> list[list[JsonValue]]:
     return turns
 
 
+def prose(size: int) -> str:
+    """Return made-up text of `size` characters, the same at every run."""
+    writer = _Coder(1)
+    parts: list[str] = []
+    while sum(map(len, parts)) < size:
+        parts.append(writer.prose(200))
+    return "\n".join(parts)[:size]
+
+
 class _Coder:
     """Writes the records of a coding agent that reads, searches and edits the files of one project."""
 
@@ -138,10 +147,10 @@ class _Coder:
 
     def turn(self) -> list[JsonValue]:
         """Return the records of one turn."""
-        records = [self._user(self._prose(self._random.randint(5, 60)))]
+        records = [self._user(self.prose(self._random.randint(5, 60)))]
         for _ in range(self._random.randint(2, 9)):
             records += self._tool_use()
-        records.append(self._assistant({"type": "text", "text": self._prose(self._random.randint(20, 160))}))
+        records.append(self._assistant({"type": "text", "text": self.prose(self._random.randint(20, 160))}))
         return records
 
     def _tool_use(self) -> list[JsonValue]:
@@ -180,7 +189,7 @@ class _Coder:
 
     def _bash(self) -> tuple[str, JsonValue, str, JsonValue]:
         found = [
-            f"{self._random.choice(list(self._files))}:{self._random.randint(1, 400)}: {self._prose(7)} "
+            f"{self._random.choice(list(self._files))}:{self._random.randint(1, 400)}: {self.prose(7)} "
             f"0x{self._random.getrandbits(32):08x} {self._random.random():.4f}s"
             for _ in range(self._random.choice((2, 6, 15, 40)))
         ]
@@ -220,7 +229,7 @@ class _Coder:
     def _line(self) -> str:
         names = {letter: self._name() for letter in "abcdef"}
         names |= {letter: self._word().title() for letter in "CE"}
-        return self._random.choice(_LINES).format(**names, p=self._prose(8))
+        return self._random.choice(_LINES).format(**names, p=self.prose(8))
 
     def _name(self) -> str:
         return "_".join(self._random.choices(self._words, cum_weights=self._weights, k=self._random.choice((1, 1, 2))))
@@ -228,7 +237,7 @@ class _Coder:
     def _word(self) -> str:
         return self._random.choices(self._words, cum_weights=self._weights)[0]
 
-    def _prose(self, words: int) -> str:
+    def prose(self, words: int) -> str:
         return " ".join(self._random.choices(self._words, cum_weights=self._weights, k=words))
 
     def _length(self) -> int:

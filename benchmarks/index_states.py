@@ -65,7 +65,7 @@ def lived_in(folder: Path, sessions: int, *, highest: int | None = None) -> None
     pages: list[PageInfo] = []
     for part, tier in _runs(history[:-LOGGED], highest):
         pages += run(parts.compactor.write(_newest_first(part), tier))
-    run(parts.compactor.replace(lambda _: pages))
+    run(parts.compactor.replace(lambda manifest: manifest.with_pages(pages)))
     for change in history[-LOGGED:]:
         run(parts.log.add(entry_after(change)))
     run(parts.runtime.close())

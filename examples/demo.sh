@@ -21,6 +21,7 @@ rm -rf .demo && mkdir .demo
 export S3STORE_URL="file://$PWD/.demo/archive"
 : > .demo/config.toml # an empty one, so that your own settings stay out of this
 export S3STORE_CONFIG=.demo/config.toml
+export XDG_CACHE_HOME="$PWD/.demo/cache" # what is searched is kept there
 
 claude=claude-code/-home-mia-weather-cli/5b0c2a7e-93d1-4e0f-8a46-1f7f0f6c2d11
 chat=messages/openai/support-chat.jsonl
@@ -54,6 +55,16 @@ with SessionStore(os.environ["S3STORE_URL"]) as store:
     info = store.append(sys.argv[1], {"role": "user", "content": "Great, see you there!"})
     print(info.count, "messages, version", info.version)
 ' "$chat"
+
+part 'Find sessions by what was said in them'
+run s3store search 'cargo bikes'
+run s3store search pytest temperatures --agent claude-code
+
+part 'Keep what belongs to it beside it: files, traces, reports'
+run s3store artifacts put "$chat" LICENSE --name terms.txt
+run s3store artifacts ls "$chat"
+run s3store artifacts get "$chat" terms.txt --out .demo/artifacts
+run cmp LICENSE .demo/artifacts/terms.txt
 
 part 'What is stored needs no s3store to be read: zstd and JSON lines'
 file=$(find .demo/archive -name transcript.jsonl.zst -path '*support-chat.jsonl*')

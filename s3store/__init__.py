@@ -5,6 +5,7 @@ a store that needs it is opened.
 """
 
 from .blocking import Session, SessionIndex, SessionStore
+from .caching import CachePolicy
 from .changes import Append, Change, Clear, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
@@ -19,6 +20,7 @@ from .errors import (
     InvalidRecord,
     InvalidSessionId,
     LeaseLost,
+    NotCached,
     OutcomeUnknown,
     RetryLater,
     S3StoreError,
@@ -33,6 +35,7 @@ from .errors import (
 from .index.policy import IndexPolicy
 from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
 from .objects.s3_options import S3Options
+from .search.results import Found, Hit
 from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
 from .siblings.blocking import Artifacts, Events, Traces
 from .siblings.inbox.asynchronous import AsyncInbox, AsyncInboxMessage
@@ -61,6 +64,7 @@ __all__ = [
     "AsyncTraces",
     "BucketNotFound",
     "Bundle",
+    "CachePolicy",
     "CallAPerson",
     "Change",
     "Clear",
@@ -73,6 +77,8 @@ __all__ = [
     "Extend",
     "Filters",
     "FixTheCall",
+    "Found",
+    "Hit",
     "Inbox",
     "InboxMessage",
     "InboxStatus",
@@ -84,6 +90,7 @@ __all__ = [
     "MarkActive",
     "Metadata",
     "NewArtifact",
+    "NotCached",
     "OutcomeUnknown",
     "Record",
     "RemoveLast",

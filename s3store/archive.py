@@ -2,37 +2,53 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
 from . import keys
-from .errors import CorruptObject, StoreNotCapable, StoreUnavailable, UnsupportedFormat
+from .errors import CorruptObject, InvalidOption, StoreNotCapable, StoreUnavailable, UnsupportedFormat
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
-from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced
+from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced, identified, parsed
+from .objects.cached import Freshness, Readings
 from .siblings.inbox.bells import Bells
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
+from .streams.removal import Removal
 from .streams.stream import Streams
 from .streams.terms import living
 from .times import format_time
 from .version import WRITER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from pathlib import Path
 
     from .jsontext import JsonValue
     from .locations import Opened
-    from .model import SessionInfo
+    from .longterm.erasure import Erasure
+    from .longterm.reports import CleanedUp, CleanUpProgress
+    from .model import Filters, SessionInfo
     from .objects.base import ListedObject, ObjectStore
+    from .objects.cached import Local
     from .objects.capability import Capability
     from .runtime import Runtime, Work
+    from .search.service import SearchCore
     from .streams.commit import CommitPolicy
+    from .warming import Warmed
 
 ARCHIVE_FORMAT = "s3store.archive/1"
 """What `archive.json` says of itself."""
+_LONGEST_AGE = 100 * 366 * 86_400
+
+_RECORD_HOLDS = Freshness(max_age=24 * 60 * 60)
+"""For how long a machine that wrote to an archive need not look again whether that is the same archive still."""
 
 
 class ArchiveRecord(NamedTuple):
@@ -45,7 +61,9 @@ class ArchiveRecord(NamedTuple):
 class Archive:
     """The core of both faces. It awaits nothing but the store and the runtime that it is given.
 
-    With `index` None the index is told nothing: for those who look at the streams alone.
+    With `index` None the index is told nothing: for those who look at the streams alone. `local` is what this machine
+    keeps of the archive, and `search_folder` says where it keeps what is searched; None stands for its
+    memory.
     """
 
     def __init__(
@@ -56,24 +74,40 @@ class Archive:
         index: IndexPolicy | None = IndexPolicy(),  # noqa: B008 - it is immutable
         sizes: Sizes = Sizes(),  # noqa: B008 - it is immutable
         index_sizes: IndexSizes = IndexSizes(),  # noqa: B008 - it is immutable
+        local: Local | None = None,
+        search_folder: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        self.store: ObjectStore = opened.store
+        self.store, reader, kept = Readings.of(opened.store, local)
         self.runtime = runtime
-        self.index = IndexCore(opened.store, runtime, policy, index or IndexPolicy(), index_sizes)
+        self.local = local
+        keeping = index or IndexPolicy()
+        if self._is_offline:
+            keeping = replace(keeping, compact_after=None)
+        self.index = IndexCore(
+            self.store, runtime, policy, keeping, index_sizes, reader=reader, local=local, bare=opened.store
+        )
         listener = None if index is None else self.index.publisher
-        self.bells = Bells(opened.store, runtime)
-        self.streams = Streams(opened.store, runtime, policy, sizes, listener)
+        self.bells = Bells(self.store, runtime)
+        self.streams = Streams(self.store, runtime, policy, sizes, listener, reader=reader, kept=kept)
+        self._bare = opened.store
+        self._reader = reader
+        self._search_folder = search_folder
+        self.removal = Removal(self.store, runtime, self.streams, _bodies_named)
         self._built_in = opened.built_in
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
-        self._before_closing: list[Work] = []
+        # Done from the last to the first: what still works in the background ends before what it works on.
+        self._closing = AsyncExitStack()
+        for end in (self.store.close, runtime.close, self.index.publisher.flush):
+            self._closing.push_async_callback(end)
 
     async def ready_to_write(self) -> ArchiveRecord:
         """Make sure, once, that this store may be written to: by its record, or by checking it and recording that.
 
         Raises `StoreNotCapable` if the store does not keep its promises, `UnsupportedFormat` if the archive was
-        made by a later version.
+        made by a later version, `StoreUnavailable` if nobody may be asked.
         """
+        self._must_not_be_offline()
         if self._record is None:
             async with self._opening:
                 if self._record is None:
@@ -84,7 +118,8 @@ class Archive:
         """Try and race the store's conditional writes, and say what was found; nothing is recorded."""
         from .objects.capability import check_capability
 
-        return await check_capability(self.store, self.runtime)
+        self._must_not_be_offline()
+        return await check_capability(self._bare, self.runtime)
 
     async def scan(self) -> AsyncIterator[SessionInfo]:
         """Read the head of every session, in the order of the keys: the truth, at one request a session."""
@@ -99,46 +134,92 @@ class Archive:
                 return
             after = page.next_after
 
+    @property
+    def _is_offline(self) -> bool:
+        return self.local is not None and self.local.freshness.offline
+
+    def _must_not_be_offline(self) -> None:
+        if self._is_offline:
+            raise StoreUnavailable("the archive was opened offline: it can only be read", may_have_landed=False)
+
+    async def warm(self, filters: Filters, limit: int | None, progress: Callable[[Warmed], None] | None) -> Warmed:
+        """See `SessionStore.warm`."""
+        from .warming import warm
+
+        if self.local is None:
+            raise InvalidOption("cache: there is none to bring sessions to; this archive was opened without")
+        return await warm(self.streams, self.runtime, self.index.listings.sessions(filters, limit=limit), progress)
+
+    @cached_property
+    def search(self) -> SearchCore:
+        """Finds sessions by the words in their messages."""
+        from .search.service import SearchCore
+
+        contents, own = self.index.contents, self.index.publisher.own
+        search = SearchCore(contents, self.streams, self.runtime, own, self._search_place)
+        self.before_closing(search.close)
+        return search
+
+    async def _search_place(self) -> Path | None:
+        """Return the file that is searched: another one for other rights, or another archive in the same place."""
+        record, _ = await self._stored_record(self._reader)
+        folder = self._search_folder()
+        if folder is None or record is None:
+            return None
+        whose = f"{record.id} {await identified(self._bare).identity()}"
+        return folder / f"{hashlib.sha256(whose.encode()).hexdigest()[:32]}.sqlite"
+
+    async def clean_up(
+        self, older_than: float, progress: Callable[[CleanUpProgress], None] | None, *, dry_run: bool
+    ) -> CleanedUp:
+        """See `SessionStore.cleanup`."""
+        from .longterm.cleanup import CleanUp
+
+        if not 0 <= older_than <= _LONGEST_AGE:
+            raise InvalidOption(f"older_than is a number of seconds, from 0 to a hundred years, not {older_than!r}")
+        if not dry_run:
+            await self.ready_to_write()
+        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads())
+        return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
+
+    @property
+    def erasure(self) -> Erasure:
+        """Tells what is left of sessions."""
+        from .longterm.erasure import Erasure
+
+        return Erasure(self.store, self.runtime)
+
     def before_closing(self, work: Work) -> None:
         """Run `work` when the archive is closed, while it can still be used; what it raises, `close` raises."""
-        self._before_closing.append(work)
+        self._closing.push_async_callback(work)
 
     async def close(self) -> None:
-        """Write and publish what waits for it, and give back connections and threads."""
-        try:
-            while self._before_closing:
-                await self._before_closing.pop()()
-        finally:
-            try:
-                await self.index.publisher.flush()
-            finally:
-                # First what still works in the background, then what it works on.
-                await self.runtime.close()
-                await self.store.close()
+        """Write and publish what waits for it, and give back connections, files and threads."""
+        await self._closing.aclose()
 
     async def _info_at(self, listed: ListedObject) -> SessionInfo | None:
         try:
-            stored = await self.store.get(listed.key)
+            stored = await self._bare.get(listed.key)
         except NoSuchKey:
             return None
         session_id, head = unpack_transcript_head(listed.key, stored.body)
         return None if living(head) is None else head.info(session_id)
 
     async def _read_record(self) -> ArchiveRecord | None:
-        try:
-            stored = await self.store.get(keys.ARCHIVE)
-        except NoSuchKey:
-            return None
-        try:
-            found = orjson.loads(stored.body)
-            known, record = found["format"], ArchiveRecord(found["id"], found["capability"])
-        except (ValueError, TypeError, LookupError):
-            raise CorruptObject(f"{keys.ARCHIVE}: not the record of an archive") from None
-        if known != ARCHIVE_FORMAT:
-            raise UnsupportedFormat(f"{keys.ARCHIVE}: of format {known!r}; a newer s3store may open it")
-        if record.capability.get("shared_writing") is not True:
-            raise StoreNotCapable(f"{keys.ARCHIVE}: says that this store is not fit for shared writing")
+        if self.local is None:
+            return (await self._stored_record(self.store))[0]
+        before = await self.local.shelf.get(keys.ARCHIVE)
+        record, etag = await self._stored_record(self.local.before(self._bare, _RECORD_HOLDS))
+        if before is not None and before.tag != etag:
+            # It is written once: so this is another archive, in the place of the one that was there.
+            await self.local.shelf.clear()
         return record
+
+    async def _stored_record(self, store: ObjectStore) -> tuple[ArchiveRecord | None, str | None]:
+        try:
+            return await parsed(await store.get(keys.ARCHIVE), _read_archive)
+        except NoSuchKey:
+            return None, None
 
     async def _create_record(self) -> ArchiveRecord:
         record = ArchiveRecord(self.runtime.ulid(), await self._find_out())
@@ -166,3 +247,22 @@ class Archive:
         capability.require_shared_writing()
         found: dict[str, JsonValue] = capability.to_json()
         return found
+
+
+def _read_archive(body: bytes) -> ArchiveRecord:
+    try:
+        found = orjson.loads(body)
+        known, record = found["format"], ArchiveRecord(found["id"], found["capability"])
+    except (ValueError, TypeError, LookupError):
+        raise CorruptObject(f"{keys.ARCHIVE}: not the record of an archive") from None
+    if known != ARCHIVE_FORMAT:
+        raise UnsupportedFormat(f"{keys.ARCHIVE}: of format {known!r}; a newer s3store may open it")
+    if record.capability.get("shared_writing") is not True:
+        raise StoreNotCapable(f"{keys.ARCHIVE}: says that this store is not fit for shared writing")
+    return record
+
+
+def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
+    from .siblings.artifact_set import ArtifactSet
+
+    return ArtifactSet.of(key, messages).bodies

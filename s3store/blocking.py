@@ -6,12 +6,15 @@ be shared between threads.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
+from .caching import local_of, search_folder
 from .index.policy import IndexPolicy
 from .keys import RUNS, TRACES, VERIFICATION
 from .locations import open_blocking
+from .objects.shelf import Shelf
 from .runtime import BlockingRuntime, iterate, iterate_parts, run
 from .session import SessionCore
 from .siblings.blocking import Artifacts, Events, Traces
@@ -24,15 +27,19 @@ if TYPE_CHECKING:
     import builtins
     from collections.abc import Callable, Iterable, Iterator
 
+    from .caching import CacheChoice
     from .changes import Change
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .search.results import Found
     from .siblings.model import Artifact, Bundle, NewArtifact
+    from .warming import Warmed
 
 
 class SessionStore:
@@ -41,7 +48,9 @@ class SessionStore:
     `location` is `s3://bucket/prefix`, `file:///path` (a directory, made if it is missing), `memory://` (gone with
     this object), or an `ObjectStore` of your own. `s3` says how to reach S3: endpoint, credentials, encryption,
     storage class. `policy` bounds how long a commit is tried, and `index` says how listings are kept up to date.
-    Nothing is sent before the first call.
+    `cache` says what is kept on this machine: a directory, a size in bytes, a `CachePolicy` (which also says how fresh
+    what is read must be, and may do without the store), a `Cache`, or False for nothing. None is a `CachePolicy()` for
+    S3, and nothing elsewhere. Nothing is sent before the first call.
 
     The first write to an archive looks whether its store keeps the promises that shared writing needs, and records
     that in `archive.json`; `StoreNotCapable` if not.
@@ -64,8 +73,13 @@ class SessionStore:
         s3: S3Options | None = None,
         policy: CommitPolicy = CommitPolicy(),  # noqa: B008 - it is immutable
         index: IndexPolicy = IndexPolicy(),  # noqa: B008 - it is immutable
+        cache: CacheChoice = None,
     ) -> None:
-        self._archive = Archive(open_blocking(location, s3), BlockingRuntime(), policy, index)
+        opened, runtime = open_blocking(location, s3), BlockingRuntime()
+        local = local_of(opened, cache, runtime, Shelf)
+        self._archive = Archive(
+            opened, runtime, policy, index, local=local, search_folder=partial(search_folder, opened, cache)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -188,9 +202,27 @@ class SessionStore:
     def delete(self, session_id: str) -> bool:
         """Delete a session and all that is kept beside it; return whether there was one.
 
-        An unknown id is no error. A delete that was interrupted is finished by the next.
+        An unknown id is no error; what was kept beside it goes all the same. A delete that was interrupted is finished
+        by the next, or by `cleanup`. What stays is a tombstone for each stream: the id, times, a version and the ids of
+        commits. Raises `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
         """
         return run(self._one(session_id).delete())
+
+    def remains(self, session_id: str) -> Remains:
+        """List all that is stored of a session: after a delete, nothing but tombstones, and what a bucket keeps.
+
+        On a bucket with versioning that is every earlier version of every object. Raises `AccessDenied` without the
+        rights to list versions and uploads: nothing is proved then.
+        """
+        return run(self._one(session_id).remains())
+
+    def erase_versions(self, session_id: str) -> ErasedVersions:
+        """Remove the earlier versions that a bucket with versioning keeps of a session's objects, for good.
+
+        Also those of a session that lives: its current objects stay. What rights, holds or retention periods forbid
+        to remove is kept, and said. Elsewhere there are none.
+        """
+        return run(self._one(session_id).erase_versions())
 
     def exists(self, session_id: str) -> bool:
         """Tell whether there is a session of that id. An outage raises; it is never False."""
@@ -324,9 +356,55 @@ class SessionStore:
         """
         return run(self._archive.index.listings.stuck(seconds, filters))
 
+    def search(self, query: str, *, limit: int = 50, **filters: Unpack[Filters]) -> Found:
+        """Return the sessions that have all the words of `query`, in their messages, their name or their id.
+
+        The best come first, at most `limit` (0 or more) of them, and only those for which the `filters` hold, as in
+        `list`. `"in quotes"` is a phrase, `begin*` the start of a word; capitals and accents do not matter. The words
+        may stand in several messages of a session; each comes with the message that fits best, and the part of it.
+
+        What is searched is kept in a file on this machine, beside the cache, and brought up to date first: of sessions
+        that changed, what is new is read. Raises `InvalidOption` if there is no word to look for, or for wrong filters;
+        `StoreUnavailable` also where the file cannot be used.
+        """
+        return run(self._archive.search.search(query, limit, filters))
+
     def scan(self) -> Iterator[SessionInfo]:
         """Iterate over all sessions, in no useful order, by reading the head of each: one request a session."""
         return iterate(self._archive.scan())
+
+    def warm(
+        self,
+        *,
+        limit: int | None = None,
+        progress: Callable[[Warmed], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Warmed:
+        """Bring sessions to this machine's cache, with the list that they stand in; return how many are there now.
+
+        The `limit` (None: all) that changed last, of those for which the `filters` hold. What is there already is not
+        sent again; a session that is changed or deleted meanwhile is left out. `progress` is told now and then how far
+        it has come. Raises `InvalidOption` if there is no cache, or for wrong arguments.
+        """
+        return run(self._archive.warm(filters, limit, progress))
+
+    def cleanup(
+        self,
+        *,
+        older_than: float = 86_400.0,
+        dry_run: bool = False,
+        progress: Callable[[CleanUpProgress], None] | None = None,
+    ) -> CleanedUp:
+        """Remove what no session needs: what crashed writers and deletes that died half-way have left behind.
+
+        These are segments and bodies of artifacts that no head names, unfinished uploads, and siblings of deleted
+        sessions. Readers and writers may go on meanwhile, and nothing that a session names is ever removed, however
+        long its writer was away. `older_than` (seconds by the store's clock, from 0 to a hundred years) spares work in
+        progress from having to be sent again. With `dry_run` nothing is removed, and the report says what would be; it
+        may be more than a run removes, for others go on. Costs a listing, and one read for each session that has
+        sealed segments, artifacts or other siblings. Raises `InvalidOption` for a wrong age.
+        """
+        return run(self._archive.clean_up(older_than, progress, dry_run=dry_run))
 
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
@@ -369,7 +447,8 @@ class SessionIndex:
     def rebuild(self, *, progress: Callable[[Done], None] | None = None) -> Rebuilt:
         """Make the index anew from the sessions, whatever has become of it; readers and writers may go on meanwhile.
 
-        Raises `UnsupportedFormat` for an index that a later version made.
+        Raises `UnsupportedFormat` for an index that a later version made, and `Conflict` where another rebuild began
+        meanwhile: then that one makes it.
         """
         return run(self._core.rebuild(progress))
 
@@ -460,6 +539,14 @@ class Session:
     def delete(self) -> bool:
         """See `SessionStore.delete`."""
         return run(self._core.delete())
+
+    def remains(self) -> Remains:
+        """See `SessionStore.remains`."""
+        return run(self._core.remains())
+
+    def erase_versions(self) -> ErasedVersions:
+        """See `SessionStore.erase_versions`."""
+        return run(self._core.erase_versions())
 
     def exists(self) -> bool:
         """See `SessionStore.exists`."""

@@ -5,6 +5,7 @@
     S3StoreError
     ├── RetryLater              nothing is wrong with the call; try it again later
     │   └── StoreUnavailable
+    │       └── NotCached
     ├── Decide                  the archive is not in the state the caller took it to be in
     │   ├── ArtifactNotFound
     │   ├── Conflict
@@ -51,6 +52,13 @@ class StoreUnavailable(RetryLater):
     def __init__(self, message: str, *, may_have_landed: bool = True) -> None:
         super().__init__(message)
         self.may_have_landed = may_have_landed
+
+
+class NotCached(StoreUnavailable):
+    """The archive was opened offline, and this machine's cache lacks what the message names; nothing was asked."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, may_have_landed=False)
 
 
 class Decide(S3StoreError):

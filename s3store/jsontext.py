@@ -8,6 +8,7 @@ with the standard library too.
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import orjson
 from .errors import InvalidRecord, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 JsonValue: TypeAlias = Any
 """Any JSON value: None, bool, int, float, str, a list of them, or a dict of them with str keys."""
@@ -35,7 +36,9 @@ MAX_KEY_BYTES = 1024
 _SURROGATE_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SCALARS = frozenset({str, int, bool, type(None)})
 _TEXT = frozenset({str})
+_FLOAT = frozenset({float})
 _ARRAYS = (list, tuple)
+_PLAIN = frozenset({dict, list, tuple})
 _WIDE_LEVEL = 1 << 16
 
 
@@ -127,21 +130,35 @@ def _check_values(value: object, max_depth: int, *, names: bool) -> None:
 
 def _inside(level: list[object], *, names: bool) -> list[object]:
     """Check the values of one level, and return those one level deeper that are not surely right."""
-    inner: list[object] = []
-    for item in level:
-        if isinstance(item, dict):
-            if names:
+    others: list[object] = []
+    plain = level
+    if not _PLAIN.issuperset(map(type, level)):
+        plain = [item for item in level if type(item) in _PLAIN]
+        others = [item for item in level if type(item) not in _PLAIN]
+        if _FLOAT.issuperset(map(type, others)) and all(map(isfinite, others)):  # type: ignore[arg-type]
+            others = []  # a vector of numbers, say
+    # What the garbage collector is shown of lists, tuples and dicts is every value in them, of whatever kind, and
+    # maybe names, which do no harm. To ask for all at once takes a third of the time that asking each takes.
+    inner = gc.get_referents(*plain)
+    for item in others:
+        inner += _inside_other(item)
+    if names:
+        for item in level:
+            if isinstance(item, dict):
                 _check_names(item)
-            if not _SCALARS.issuperset(map(type, item.values())):
-                inner += item.values()
-        elif isinstance(item, _ARRAYS):
-            if not _SCALARS.issuperset(map(type, item)):
-                inner += item
-        else:
-            _check_scalar(item)
     unsure = [item for item in inner if type(item) not in _SCALARS]
     # Each only once: what contains itself twice doubles with every level.
     return unsure if len(unsure) < _WIDE_LEVEL else list({id(item): item for item in unsure}.values())
+
+
+def _inside_other(item: object) -> Iterable[object]:
+    """Return the values in a subclass of an array or an object; check anything else, which holds none."""
+    if isinstance(item, dict):
+        return item.values()
+    if isinstance(item, _ARRAYS):
+        return item
+    _check_scalar(item)
+    return ()
 
 
 def _encoded(messages: Sequence[object], keys: Sequence[str | None] | None) -> EncodedMessages:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 from .errors import InvalidSessionId
 
@@ -48,6 +49,11 @@ _ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in ran
 _ESCAPE = re.compile(rb"%([0-9a-f]{2})")
 _BODY_NAME = re.compile(r"([0-9a-f]{64}-)?[0-9a-z]{26}")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
+_STORED = (
+    ("head", re.compile(r"([a-z]+)\.jsonl\.zst")),
+    ("segment", re.compile(r"([a-z]+)/[0-9]{10,20}-[0-9a-z]{26}\.jsonl\.zst")),
+    ("body", re.compile(r"(artifacts)/(?:[0-9a-f]{64}-)?[0-9a-z]{26}")),
+)
 
 
 def encode_id(session_id: str) -> str:
@@ -149,11 +155,6 @@ def part_of_bell(key: str) -> str:
     return key[len(MAIL) :].rpartition("/")[0]
 
 
-def id_of_part(part: str) -> str | None:
-    """Return the id of the session that `session_part` named so; None where only what is stored can tell."""
-    return decode_id(part.partition("/")[2])
-
-
 def spreads() -> list[str]:
     """Return the 256 prefixes that all sessions are spread over, for listings side by side."""
     return [f"{SESSIONS}{number:02x}/" for number in range(256)]
@@ -175,10 +176,59 @@ def page_key(name: str) -> str:
     return f"{INDEX_PAGES}{name}{_SUFFIX}"
 
 
+StoredKind = Literal["head", "segment", "body", "other"]
+"""What an object under a session's prefix is."""
+
+
+class StoredKey(NamedTuple):
+    """What a key under `SESSIONS` says of its object."""
+
+    part: str
+    """What tells the keys of its session from those of others, as `session_part` returns it."""
+    stream: str
+    """The stream that it belongs to; empty if none."""
+    kind: StoredKind
+
+
+def stored_key(key: str) -> StoredKey:
+    """Take a listed key under `SESSIONS` apart."""
+    spread, _, rest = key[len(SESSIONS) :].partition("/")
+    encoded, _, name = rest.partition("/")
+    for kind, pattern in _STORED:
+        if match := pattern.fullmatch(name):
+            return StoredKey(f"{spread}/{encoded}", match[1], kind)  # type: ignore[arg-type]
+    return StoredKey(f"{spread}/{encoded}", "", "other")
+
+
+def id_of_part(part: str) -> str | None:
+    """Return the id of the session that `session_part` named so; None where only a head can tell."""
+    try:
+        session_id = decode_id(part.partition("/")[2])
+    except ValueError:
+        return None
+    return session_id if session_id is not None and session_part(session_id) == part else None
+
+
 def is_transcript_head(key: str) -> bool:
     """Tell whether a listed key is the head of a transcript."""
     match = _HEAD_KEY.fullmatch(key)
     return match is not None and match[2] == TRANSCRIPT
+
+
+_LASTING = re.compile(
+    r"sessions/[0-9a-f]{2}/[^/]+/(?:[a-z]+/[0-9]{10,20}-[0-9a-z]+\.jsonl\.zst|artifacts/[0-9a-f]{64}-[0-9a-z]+)"
+    r"|index/pages/[0-9a-z]+\.jsonl\.zst"
+)
+
+
+def never_changes(key: str) -> bool:
+    """Tell whether what is stored under a key stays as it is until it is deleted: segments, artifact bodies, pages."""
+    return _LASTING.fullmatch(key) is not None
+
+
+def is_replaced(key: str) -> bool:
+    """Tell whether what is stored under a key is replaced as a whole: heads, the manifest, the archive's record."""
+    return key in {MANIFEST, ARCHIVE} or _HEAD_KEY.fullmatch(key) is not None
 
 
 def _utf8(session_id: str) -> bytes:

@@ -15,10 +15,13 @@ _FORMS = "s3://bucket/prefix, file:///path or memory://"
 
 
 class Opened(NamedTuple):
-    """An object store, and whether it is one of ours that needs no check of its compare-and-swap."""
+    """An object store, and what is known of it by its place."""
 
     store: ObjectStore
     built_in: bool
+    """Whether it is one of ours that needs no check of its compare-and-swap."""
+    remote: bool = False
+    """Whether it is so far away that a cache is worth it."""
 
 
 def open_blocking(location: str | ObjectStore, s3: S3Options | None) -> Opened:
@@ -33,7 +36,7 @@ def open_blocking(location: str | ObjectStore, s3: S3Options | None) -> Opened:
         from .objects.s3_blocking import S3BlockingStore
         from .objects.s3_options import S3Options
 
-        return Opened(S3BlockingStore(host, path, s3 or S3Options()), built_in=False)
+        return Opened(S3BlockingStore(host, path, s3 or S3Options()), built_in=False, remote=True)
     if scheme == "file":
         from .objects.directory import DirectoryStore
 
@@ -49,12 +52,12 @@ def open_async(location: str | ObjectStore, s3: S3Options | None) -> Opened:
             from .objects.s3_async import S3AsyncStore
             from .objects.s3_options import S3Options
 
-            return Opened(S3AsyncStore(host, path, s3 or S3Options()), built_in=False)
+            return Opened(S3AsyncStore(host, path, s3 or S3Options()), built_in=False, remote=True)
         if scheme == "file":
             from .objects.threaded import ThreadedStore
 
             opened = open_blocking(location, s3)
-            return Opened(ThreadedStore(opened.store), opened.built_in)
+            return opened._replace(store=ThreadedStore(opened.store))
     return open_blocking(location, s3)
 
 

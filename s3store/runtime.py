@@ -33,6 +33,8 @@ class Runtime(Protocol):
 
     ulid: UlidSource
     """Makes names that only grow."""
+    is_blocking: bool
+    """Whether nothing that is awaited here may suspend."""
 
     def now(self) -> datetime:
         """Return the time of day, in UTC, to the microsecond."""
@@ -103,6 +105,8 @@ class _SystemClock:
 
 class BlockingRuntime(_SystemClock):
     """For the blocking face: sleeping blocks the thread, and fan-out runs on a pool of threads."""
+
+    is_blocking = True
 
     def __init__(self, *, max_threads: int = 16) -> None:
         super().__init__()
@@ -232,6 +236,8 @@ class AsyncioRuntime(_SystemClock):
     asyncio is imported here and not above: it is a third of what `import s3store` would take, and the blocking face
     does without it.
     """
+
+    is_blocking = False
 
     def __init__(self, *, max_tasks: int = 32) -> None:
         import asyncio

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .archive import Archive
     from .changes import Change
+    from .longterm.reports import ErasedVersions, Remains
     from .model import Committed, Record, SessionInfo
     from .siblings.bundle import Pieces
     from .siblings.model import ArtifactLimits, Bundle
@@ -117,7 +118,16 @@ class SessionCore:
         """See `SessionStore.delete`."""
         await self._archive.ready_to_write()
         await self._met()
-        return await self._streams.delete(self.id, self._terms())
+        return await self._archive.removal.delete(self.id, self._terms())
+
+    async def remains(self) -> Remains:
+        """See `SessionStore.remains`."""
+        return await self._archive.erasure.remains(self.id)
+
+    async def erase_versions(self) -> ErasedVersions:
+        """See `SessionStore.erase_versions`."""
+        await self._archive.ready_to_write()
+        return await self._archive.erasure.erase_versions(self.id)
 
     async def resolve(self, commit_id: str) -> bool:
         """See `SessionStore.resolve`."""

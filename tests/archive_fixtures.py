@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from s3store.archive import Archive
-from s3store.objects.directory import DirectoryStore
 from s3store.objects.memory import MemoryStore
 from s3store.streams.draft import Sizes
 
-from .archives import Place, local_place, s3_place
+from .archives import Place, local_place, open_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 KINDS = (
@@ -48,18 +47,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
     """An archive of each kind."""
-    kind, _, face = request.param.partition("-")
-    if kind == "s3":
-        if face:
-            pytest.importorskip("aioboto3", reason="needs the async extra")
-        bucket_name: Callable[[], str] = request.getfixturevalue("bucket_name")
-        server = request.getfixturevalue("moto")
-        return s3_place(server, server.make_bucket(bucket_name()), closing, asynchronous=bool(face))
-    if kind == "directory":
-        root = tmp_path / "archive"
-        return local_place(DirectoryStore(root), f"file://{root}", closing, asynchronous=bool(face))
-    objects = MemoryStore()
-    return local_place(objects, objects, closing, asynchronous=bool(face))
+    return open_place(request.param, request, tmp_path, closing)
 
 
 @pytest.fixture

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import AsyncIterator
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
+
+import pytest
 
 from s3store import (
     AsyncArtifacts,
@@ -24,6 +26,7 @@ from s3store import (
     S3Options,
     SessionStore,
 )
+from s3store.objects.directory import DirectoryStore
 from s3store.objects.memory import MemoryStore
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
@@ -31,6 +34,7 @@ from s3store.runtime import run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import ExitStack
+    from pathlib import Path
 
     from s3store.objects.base import ObjectStore
 
@@ -86,14 +90,14 @@ def in_step(store: AsyncSessionStore, runner: asyncio.Runner) -> SessionStore:
 class Place:
     """Where an archive is kept, seen from the side: what it holds as objects, and clients on it."""
 
-    def __init__(self, objects: ObjectStore, new_client: Callable[[], SessionStore], closing: ExitStack) -> None:
+    def __init__(self, objects: ObjectStore, new_client: Callable[..., SessionStore], closing: ExitStack) -> None:
         self.objects = objects
         self._new_client = new_client
         self._closing = closing
 
-    def open(self) -> SessionStore:
+    def open(self, **options: Any) -> SessionStore:
         """Return a new client, which knows nothing of the others. It is closed at the end of the test."""
-        store = self._new_client()
+        store = self._new_client(**options)
         self._closing.callback(store.close)
         return store
 
@@ -160,9 +164,9 @@ def local_place(objects: ObjectStore, location: str | ObjectStore, closing: Exit
     """Return an archive in memory or in a directory."""
     closing.callback(lambda: run(objects.close()))
     if not asynchronous:
-        return Place(objects, lambda: SessionStore(location, policy=QUICK), closing)
+        return Place(objects, partial(SessionStore, location, policy=QUICK), closing)
     runner = closing.enter_context(asyncio.Runner())
-    return Place(objects, lambda: in_step(AsyncSessionStore(location, policy=QUICK), runner), closing)
+    return Place(objects, lambda **more: in_step(AsyncSessionStore(location, policy=QUICK, **more), runner), closing)
 
 
 def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous: bool) -> Place:
@@ -173,7 +177,27 @@ def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous:
     closing.callback(lambda: run(objects.close()))
     prepare(objects)
     if not asynchronous:
-        return Place(objects, lambda: SessionStore(url, s3=options, policy=QUICK), closing)
+        return Place(objects, partial(SessionStore, url, s3=options, policy=QUICK), closing)
     runner = closing.enter_context(asyncio.Runner())
     async_options = async_s3_options(moto.url)
-    return Place(objects, lambda: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK), runner), closing)
+    return Place(
+        objects,
+        lambda **more: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK, **more), runner),
+        closing,
+    )
+
+
+def open_place(name: str, request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> Place:
+    """Return an archive of the kind that `archive_fixtures.KINDS` calls so."""
+    kind, _, face = name.partition("-")
+    if kind == "s3":
+        if face:
+            pytest.importorskip("aioboto3", reason="needs the async extra")
+        bucket_name: Callable[[], str] = request.getfixturevalue("bucket_name")
+        server = request.getfixturevalue("moto")
+        return s3_place(server, server.make_bucket(bucket_name()), closing, asynchronous=bool(face))
+    if kind == "directory":
+        root = tmp_path / "archive"
+        return local_place(DirectoryStore(root), f"file://{root}", closing, asynchronous=bool(face))
+    objects = MemoryStore()
+    return local_place(objects, objects, closing, asynchronous=bool(face))

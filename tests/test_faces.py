@@ -49,7 +49,10 @@ PAIRS: list[tuple[type, type]] = [
 ]
 HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification", "inbox"}
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
-OF_THE_STORE_ALONE = {"close", "session", "scan", "check", "index", "list", "page", "count", "running", "stuck"}
+OF_THE_STORE_ALONE = {
+    "close", "session", "scan", "check", "warm", "cleanup", "index", "list", "page", "count", "running", "stuck",
+    "search",
+}  # fmt: skip
 
 
 def methods(face: type) -> dict[str, Any]:

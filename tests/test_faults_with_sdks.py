@@ -37,7 +37,10 @@ BRIEF = CommitPolicy(seconds=5, attempts=4, pause=0.0001, longest_pause=0.001)
 
 
 class FaultyPlace(Place):
-    """An archive on moto, whose clients go through a proxy; `objects` goes straight to moto."""
+    """An archive on moto, whose clients go through a proxy; `objects` goes straight to moto.
+
+    They keep nothing on this machine, so that every read goes through the proxy as well.
+    """
 
     _connect: Callable[..., SessionStore]
 
@@ -50,11 +53,13 @@ class FaultyPlace(Place):
         prepare(objects)
         if face == "blocking":
             options = s3_options(proxy.url, **timeouts)
-            self._connect = partial(SessionStore, url, s3=options)
+            self._connect = partial(SessionStore, url, s3=options, cache=False)
         else:
             runner = closing.enter_context(asyncio.Runner())
             options = async_s3_options(proxy.url, **timeouts)
-            self._connect = lambda policy: in_step(AsyncSessionStore(url, s3=options, policy=policy), runner)
+            self._connect = lambda policy: in_step(
+                AsyncSessionStore(url, s3=options, policy=policy, cache=False), runner
+            )
         super().__init__(objects, lambda: self._connect(policy=QUICK), closing)
         self._clients = closing
 

@@ -11,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from s3store import InvalidSessionId, S3StoreError, SessionStore
-from s3store.keys import StreamKeys, decode_id, encode_id, is_transcript_head, session_prefix
+from s3store.keys import (
+    StreamKeys,
+    decode_id,
+    encode_id,
+    id_of_part,
+    is_transcript_head,
+    session_part,
+    session_prefix,
+    stored_key,
+)
 from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 
@@ -192,3 +201,36 @@ def test_an_error_names_the_id_in_a_form_that_cannot_fool_a_terminal(memory: Pla
         with pytest.raises(S3StoreError) as caught:
             store.load(session_id)
         assert str(caught.value).isprintable()
+
+
+PART = "ab/my-session"
+ULID = "01m7wfy0frb4sa6wnn7wrgjxmk"
+
+
+@pytest.mark.parametrize(
+    ("name", "stream", "kind"),
+    [
+        ("transcript.jsonl.zst", "transcript", "head"),
+        ("traces.jsonl.zst", "traces", "head"),
+        (f"traces/0000000007-{ULID}.jsonl.zst", "traces", "segment"),
+        (f"artifacts/0000000007-{ULID}.jsonl.zst", "artifacts", "segment"),
+        (f"artifacts/{'0' * 64}-{ULID}", "artifacts", "body"),
+        (f"artifacts/{ULID}", "artifacts", "body"),
+        (f"traces/{ULID}", "", "other"),
+        (f"inbox/{ULID}.json", "", "other"),
+        ("transcript.jsonl", "", "other"),
+        ("", "", "other"),
+    ],
+)
+def test_a_stored_key_tells_what_its_object_is(name: str, stream: str, kind: str) -> None:
+    assert stored_key(f"sessions/{PART}/{name}") == (PART, stream, kind)
+
+
+@pytest.mark.parametrize("session_id", ["", ".", "a/b", "ünï", "x" * 200])
+def test_a_part_of_a_key_tells_its_session(session_id: str) -> None:
+    assert id_of_part(session_part(session_id)) == session_id
+
+
+@pytest.mark.parametrize("part", [session_part("x" * 201), "00/my-session", "ab", "ab/%ff"])
+def test_a_part_that_no_session_has_tells_none(part: str) -> None:
+    assert id_of_part(part) is None

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
-HEAVY = {"boto3", "botocore", "aioboto3", "aiobotocore", "aiohttp", "rich", "click", "pytest"}
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEAVY = {
+    "boto3",
+    "botocore",
+    "aioboto3",
+    "aiobotocore",
+    "aiohttp",
+    "rich",
+    "click",
+    "pytest",
+    "diskcache",
+    "sqlite3",
+    "xxhash",
+}
 
 
 _DIRECTORY = """
@@ -47,15 +63,21 @@ def loaded_by(code: str) -> set[str]:
     [
         "import s3store",
         "from s3store import *",
+        "import s3store.cache; s3store.cache.Cache('/nowhere/cache')",
         "import s3store; s3store.SessionStore('memory://').append('a', 'x')",
         "import s3store; s3store.SessionStore('s3://bucket/prefix', s3=s3store.S3Options(region='eu-central-1'))",
         _DIRECTORY,
         "import s3store; s3store.AsyncSessionStore('s3://bucket/prefix')",
     ],
-    ids=["import", "star", "memory", "s3-opened", "directory", "s3-opened-async"],
+    ids=["import", "star", "cache", "memory", "s3-opened", "directory", "s3-opened-async"],
 )
 def test_no_sdk_is_loaded_before_something_is_sent(code: str) -> None:
     assert loaded_by(code) & HEAVY == set()
+
+
+def test_diskcache_is_loaded_by_the_first_use_of_a_cache(tmp_path: Path) -> None:
+    use = f"from s3store.cache import Cache; c = Cache({str(tmp_path / 'cache')!r}); c.get('a'); c.close()"
+    assert {"diskcache", "sqlite3"} <= loaded_by(use)
 
 
 def test_the_sdk_is_loaded_by_the_first_request() -> None:

@@ -149,19 +149,36 @@ def test_an_append_that_seals_is_a_put_more_and_reads_nothing(counted: CountingS
             assert cost(counted) == (0, 3, 0, 0)
 
 
-def test_delete_is_a_list_a_get_two_puts_and_a_delete_for_each_segment(
+def test_delete_is_two_lists_a_get_two_puts_and_a_delete_for_each_segment(
     counted: CountingStore, store: SessionStore, small_parts: None
 ) -> None:
     store.delete("before")
-    assert cost(counted) == (1, 2, 0, 1)
+    assert cost(counted) == (1, 2, 0, 2)
     store.delete("never was")
-    assert cost(counted) == (1, 0, 0, 1)
+    assert cost(counted) == (1, 0, 0, 2)
     with SessionStore(counted) as small:
         for number in range(4):
             small.append("a", number)
         cost(counted)
         small.delete("a")
-        assert cost(counted) == (1, 2, 3, 1)
+        assert cost(counted) == (1, 2, 3, 2)
+
+
+def test_a_sibling_makes_a_delete_two_gets_and_a_put_dearer(counted: CountingStore, store: SessionStore) -> None:
+    store.append("a", 1)
+    store.traces("a").append({"n": 1})
+    cost(counted)
+    store.delete("a")
+    assert cost(counted) == (3, 3, 0, 2)
+
+
+def test_a_clean_up_of_what_has_nothing_to_clean_is_listings(counted: CountingStore, store: SessionStore) -> None:
+    for number in range(3):
+        store.append(f"s{number}", 1)
+    cost(counted)
+    store.cleanup()
+    # The store is asked for its time by a PUT, a LIST and a DELETE; then one LIST for the checks, and two a prefix.
+    assert cost(counted) == (0, 1, 1, 2 + 2 * 256)
 
 
 def test_scan_is_a_list_and_a_get_for_each_session(store: SessionStore, counted: CountingStore) -> None:
@@ -191,6 +208,32 @@ def test_a_save_that_extends_a_sealed_transcript_sends_only_what_is_new(counted:
         assert (less.gets, less.puts) == (1, 1 + 1)  # the segment in which they part is read
         assert less.deletes == 50
         assert store.load("a").messages == [*messages[:50], "from here on"]
+
+
+@pytest.mark.parametrize("ending", ["replaced by save", "replaced by replace_last"])
+def test_a_tail_whose_last_record_changes_again_and_again_is_sealed_too(
+    counted: CountingStore, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr("s3store.blocking.Archive", partial(Archive, sizes=Sizes(seal=20_000)))
+    messages = [words(number) for number in range(20)]
+    with SessionStore(counted) as store:
+        store.save("a", [*messages, "ending 0"])
+        for number in range(1, 10):
+            counted.reset()
+            if ending == "replaced by save":
+                store.save("a", [*messages, f"ending {number}"])
+            else:
+                store.replace_last("a", f"ending {number}")
+            counts = counted.reset()
+        assert (counts.gets, counts.puts, counts.deletes) == (0, 2, 0)
+        assert counts.bytes_up < 5_000
+        assert store.load("a").messages == [*messages, "ending 9"]
+        store.remove_last("a")
+        store.replace_last("a", "the last of a segment")
+        counted.reset()
+        store.replace_last("a", "again")
+        assert counted.reset().bytes_up < 5_000
+        assert store.load("a").messages == [*messages[:-1], "again"]
 
 
 def test_nothing_is_sent_by_opening_and_closing(counted: CountingStore) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COMMANDS: Mapping[str, str] = {
     "import": "Bring in sessions from files of other tools.",
     "ls": "List sessions.",
+    "search": "Find sessions by the words in them.",
     "show": "Show a session as a conversation.",
     "tail": "Show the last messages of a session, and follow it.",
     "stat": "Show what is known of a session.",
@@ -32,6 +33,8 @@ COMMANDS: Mapping[str, str] = {
     "artifacts": "List, get, put and remove artifacts.",
     "traces": "Show the traces of a session.",
     "index": "Look after the index, which the listings read.",
+    "cache": "Look after what is kept on this machine.",
+    "cleanup": "Remove what crashed clients have left behind.",
     "check": "Find out whether a store is fit for an archive.",
     "config": "Show the settings, and where each came from.",
     "completion": "Print the script that completes commands in a shell.",

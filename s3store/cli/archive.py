@@ -24,6 +24,10 @@ _HELP = {
     "kms_key_id": "KMS key, with --sse aws:kms.",
     "storage_class": "Storage class to write to.",
     "request_payer": "Pay for requests to a bucket of somebody else.",
+    "cache": "Directory to keep on this machine what was read, or off for none.",
+    "cache_size": "The most that it takes there: 500M, 2G.",
+    "max_age": "Do not ask the store again for so long: 30 (seconds), 5m.",
+    "offline": "Never ask the store: read what is on this machine.",
     "config": "File to read settings from (TOML).",
 }
 
@@ -63,7 +67,7 @@ def open_store(*, to_write: bool = False) -> SessionStore:
     url = found.url()
     if url.startswith("file:") and not to_write and not os.path.isdir(directory_of(url)):
         raise BucketNotFound(f"{url}: there is no such directory; the first write makes one")
-    return SessionStore(url, s3=found.s3())
+    return SessionStore(url, s3=found.s3(), cache=found.cache())
 
 
 def workers() -> int:

@@ -82,6 +82,8 @@ def get(
         elif output not in {None, "-"}:
             _get_one(artifacts, names[0], Path(str(output)), force=force)
         else:
+            if on_terminal():
+                raise click.UsageError("this would write raw bytes to a terminal; give --output FILE, or pipe it")
             for piece in artifacts.stream(names[0]):
                 sys.stdout.buffer.write(piece)
 

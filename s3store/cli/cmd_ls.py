@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -10,20 +10,17 @@ from click.core import ParameterSource
 from .archive import ArchiveCommand, open_store
 from .listing import InOrder, Turns
 from .listing_output import draw_blocks, draw_table, write_json, write_rows
-from .moments import age, moment
+from .moments import age
 from .output import json_line, on_terminal
 from .session_columns import COLUMNS, LONG, SHORT, TURNS, column_names
+from .session_filters import given_filters, session_filters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import timedelta
 
     from ..blocking import SessionStore
     from .listing import Listing
 
-F = TypeVar("F", bound="Callable[..., None]")
-
-_TEXTS = ("agent", "channel", "room", "sender", "parent", "state")
 _OF_ORDER = ("--offset", "--cursor", "--oldest", "--state")
 _APART = {
     "--count": ("--limit", "--offset", "--cursor", "--columns", "--long", "--watch"),
@@ -35,31 +32,8 @@ _APART = {
 """Options with those that make no sense beside them."""
 
 
-def _filters(function: F) -> F:
-    """Add an option for each of `Filters`, under its name there."""
-    options = [
-        *(click.option(f"--{name}", help=f"Only those of this {name}.") for name in _TEXTS),
-        click.option(
-            "--label", "labels", multiple=True, help="Only those with this label; may be given several times."
-        ),
-        click.option(
-            "--since",
-            type=moment,
-            metavar="TIME",
-            help="Only those changed at this time or later: 2026-03-14, 09:26, 2h.",
-        ),
-        click.option("--until", type=moment, metavar="TIME", help="Only those that have not changed since this time."),
-        click.option("--prefix", "id_prefix", help="Only those whose id starts so."),
-        click.option("--name", "name_prefix", help="Only those whose name starts so, in capitals or not."),
-        click.option("--place", type=click.Choice(["hot", "cold"]), help="Only those kept by themselves, or in packs."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
 @click.command(cls=ArchiveCommand, name="ls", short_help="List sessions.")
-@_filters
+@session_filters
 @click.option("--running", is_flag=True, help="Only those whose turn is under way, the one that began last first.")
 @click.option("--stuck", type=age, help="Only those whose turn began longer ago than this, the oldest first: 90, 5m.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many.")
@@ -100,7 +74,7 @@ def command(
     there are more: what to give to --cursor for these, now or in a year, with the same filters.
     """
     _refuse_what_stands_apart(click.get_current_context())
-    given: Any = {name: value for name, value in filters.items() if value not in {None, ()}}
+    given = given_filters(filters)
     listing: Listing
     if running or stuck is not None:
         listing = Turns(given, limit, stuck)

@@ -81,7 +81,9 @@ def _new_bar(*, of_bytes: bool = False) -> Bar:
     counts = (
         (progress.DownloadColumn(), progress.TransferSpeedColumn()) if of_bytes else (progress.MofNCompleteColumn(),)
     )
-    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), *counts, progress.TimeElapsedColumn())
+    # No markup: a name must not become a style or a link.
+    what = progress.TextColumn("{task.description}", markup=False)
+    columns = (what, progress.BarColumn(), *counts, progress.TimeElapsedColumn())
     return progress.Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     )

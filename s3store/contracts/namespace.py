@@ -79,15 +79,15 @@ class Namespace:
         """Make changes in one commit. As `SessionStore.commit`."""
         return await self.session(key).commit(changes, must_exist=must_exist)
 
-    async def settle(self, key: str, *changes: Change) -> None:
+    async def settle(self, key: str, *changes: Change, must_exist: bool = False) -> None:
         """Make changes in one commit. As `settled`."""
         session = self.session(key)
-        await settled(lambda: session.commit(changes), session.resolve)
+        await settled(lambda: session.commit(changes, must_exist=must_exist), session.resolve)
 
     async def delete(self, key: str, *, version: int | None = None) -> bool:
         """Delete a session, whatever its version or only at the one given (else `Conflict`); tell if there was one."""
         await self.archive.ready_to_write()
-        return await self.archive.streams.delete(self.id_of(key), Terms(expected_version=version))
+        return await self.archive.removal.delete(self.id_of(key), Terms(expected_version=version))
 
 
 async def settled(write: Callable[[], Awaitable[object]], resolve: Callable[[str], Awaitable[bool]]) -> None:

@@ -49,12 +49,12 @@ class Wire:
     tag: ClassVar[str | None] = None
 
     def __post_init__(self) -> None:
-        for field in _plan(type(self)).fields:
+        values = vars(self)
+        for name, convert, _ in _plan(type(self)).fields:
             try:
-                value = field.convert(getattr(self, field.name))
+                values[name] = convert(values[name])
             except InvalidRecord as error:
-                raise InvalidRecord(f"{type(self).__name__}.{field.name}: {error}") from None
-            object.__setattr__(self, field.name, value)
+                raise InvalidRecord(f"{type(self).__name__}.{name}: {error}") from None
 
     @classmethod
     def from_json(cls, found: JsonValue) -> Self:

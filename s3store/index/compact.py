@@ -20,6 +20,7 @@ from ..streams.commit import Proposal, commit
 from .manifest import EMPTY, write_manifest
 from .pages import PageInfo, write_page
 from .reports import Compacted
+from .view import PageGone, page_is_missing
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
@@ -79,39 +80,44 @@ class Compactor:
     async def sweep(self) -> int:
         """Delete the pages that no manifest names, left behind by those who crashed; return how many.
 
-        Pages are listed, then the manifest is swapped once, which shuts out every swap under way, and then those of
-        the listed that it does not name are deleted. No clock is needed.
+        Pages are listed, then the manifest is swapped once, which shuts out every compaction under way, and then those
+        of the listed are deleted that it does not name and that are not of the rebuild which it tells of. No clock is
+        needed.
         """
         listed = await self.stored_pages()
-        named = await self.replace(lambda pages: pages)
-        orphans = sorted(set(listed) - named)
-        await self.remove(orphans)
-        return len(orphans)
+        standing = await self.replace(lambda manifest: manifest)
+        return await self.remove_unnamed(listed, standing)
 
     async def replace(
         self,
-        pages: Callable[[Sequence[PageInfo]], Sequence[PageInfo]],
+        change: Callable[[Manifest], Manifest],
         *,
         only: Known[Manifest] | None = None,
         cell: ManifestCell | None = None,
-    ) -> frozenset[str]:
-        """Swap the manifest for one with other pages, made of those that it has.
+    ) -> list[Manifest]:
+        """Swap the manifest for what `change` makes of it; that may raise `IndexChanged` to give up.
 
-        Returns the keys of the pages that are named by now, by it or by a manifest that followed it already. With
-        `only`, none but that manifest is replaced, else `IndexChanged`. `cell` reads the manifest in another way.
+        Returns it, and the one that followed it already, if that is so. With `only`, none but that manifest is
+        replaced, else `IndexChanged`. `cell` reads the manifest in another way.
         """
-        change = _Replacement(self._runtime.ulid(), pages, only)
-        landed = await commit(self._store, self._runtime, self._policy, cell or self._index.cell, change, only)
-        states = [state for state in (landed.known.state, landed.proposal and landed.proposal.state) if state]
-        return frozenset(page.key for state in states for page in state.pages)
+        swap = _Swap(self._runtime.ulid(), change, only)
+        landed = await commit(self._store, self._runtime, self._policy, cell or self._index.cell, swap, only)
+        return [state for state in (landed.proposal and landed.proposal.state, landed.known.state) if state]
+
+    async def remove_unnamed(self, listed: Iterable[str], standing: Iterable[Manifest]) -> int:
+        """Delete those of the listed pages that none of the manifests needs; return how many."""
+        named = {page.key for manifest in standing for page in manifest.pages}
+        orphans = [key for key in listed if key not in named and not any(manifest.spares(key) for manifest in standing)]
+        await self.remove(orphans)
+        return len(orphans)
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects that nothing needs any more. What cannot be deleted now is left to the next sweep."""
         await remove_all(self._store, self._runtime, keys)
 
-    async def write(self, batches: AsyncIterator[list[Entry]], tier: int) -> list[PageInfo]:
-        """Store entries, each of another session, as the pages of a new run."""
-        writer = _RunWriter(self._store, self._runtime, tier, self._sizes)
+    async def write(self, batches: AsyncIterator[list[Entry]], tier: int, *, rebuild: str = "") -> list[PageInfo]:
+        """Store entries, each of another session, as the pages of a new run; of a rebuild, where it is named."""
+        writer = _RunWriter(self._store, self._runtime, tier, self._sizes, rebuild)
         try:
             async for batch in batches:
                 await writer.add(batch)
@@ -123,12 +129,21 @@ class Compactor:
 
     async def _merge(self, view: View, pages: Sequence[PageInfo], tier: int) -> list[PageInfo]:
         sources = Sources(list(view.entries.values()), pages, self._index.pages, _AHEAD)
-        return await self.write(NewestFirst(sources, lambda _: True).batches(), tier)
+        try:
+            return await self.write(NewestFirst(sources, lambda _: True).batches(), tier)
+        except PageGone:
+            now = await self._index.cell.read()
+            raise page_is_missing() if now.etag == view.known.etag else _faster() from None
 
     async def _swap_in(self, known: Known[Manifest], new: Sequence[PageInfo], old: Sequence[PageInfo]) -> None:
         names = {page.name for page in old}
         try:
-            await self.replace(lambda pages: [*(page for page in pages if page.name not in names), *new], only=known)
+            await self.replace(
+                lambda manifest: manifest.with_pages(
+                    [*(page for page in manifest.pages if page.name not in names), *new]
+                ),
+                only=known,
+            )
         except OutcomeUnknown:
             raise
         except (Conflict, StoreUnavailable):
@@ -140,35 +155,34 @@ class Compactor:
         return await all_keys(self._store, INDEX_PAGES)
 
 
-class _Replacement:
+class _Swap:
     """One swap of the manifest, as the commit protocol sees it."""
 
-    def __init__(
-        self,
-        commit_id: str,
-        pages: Callable[[Sequence[PageInfo]], Sequence[PageInfo]],
-        only: Known[Manifest] | None,
-    ) -> None:
+    def __init__(self, commit_id: str, change: Callable[[Manifest], Manifest], only: Known[Manifest] | None) -> None:
         self.commit_id = commit_id
-        self._pages = pages
+        self._change = change
         self._only = only
 
     async def propose(self, base: Known[Manifest]) -> Proposal[Manifest]:
         if self._only is not None and base.etag != self._only.etag:
-            raise IndexChanged("the index was compacted by somebody else at the same time")
-        before = base.state or EMPTY
-        manifest = before.next(self.commit_id, self._pages(before.pages))
+            raise _faster()
+        manifest = self._change(base.state or EMPTY).next(self.commit_id)
         return Proposal(manifest, write_manifest(manifest))
+
+
+def _faster() -> IndexChanged:
+    return IndexChanged("the index was compacted by somebody else at the same time")
 
 
 class _RunWriter:
     """Collects entries into pages and stores each as soon as it is full."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, tier: int, sizes: IndexSizes) -> None:
+    def __init__(self, store: ObjectStore, runtime: Runtime, tier: int, sizes: IndexSizes, rebuild: str) -> None:
         self._store = store
         self._runtime = runtime
         self._tier = tier
         self._sizes = sizes
+        self._rebuild = rebuild
         self._run = runtime.ulid()
         self._short = _Filling()
         self._long = _Filling()
@@ -188,7 +202,7 @@ class _RunWriter:
         return self.written
 
     async def _store_page(self, filling: _Filling) -> None:
-        info, data = write_page(self._runtime.ulid(), self._run, self._tier, filling.entries)
+        info, data = write_page(self._rebuild + self._runtime.ulid(), self._run, self._tier, filling.entries)
         filling.clear()
         self.written.append(info)
         await self._store.put(info.key, data)

@@ -46,7 +46,11 @@ class Log:
 
     async def entries(self) -> list[Logged]:
         """List the log. Raises `CorruptObject` for a key that holds no entry."""
-        return [Logged(key, self._entry(key)) for key in await all_keys(self._store, INDEX_LOG)]
+        return self.read(await all_keys(self._store, INDEX_LOG))
+
+    def read(self, keys: Iterable[str]) -> list[Logged]:
+        """Read the entries that ride in keys. Raises `CorruptObject` for a key that holds no entry."""
+        return [Logged(key, self._entry(key)) for key in keys]
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete entries that others have replaced. What cannot be deleted now is left to a compaction."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
 
 from ..errors import CorruptObject, UnsupportedFormat
-from ..keys import MANIFEST
-from ..objects.base import NoSuchKey, NotModified
+from ..keys import INDEX_PAGES, MANIFEST
+from ..objects.base import NoSuchKey, NotModified, parsed
 from ..streams.commit import Known
 from ..streams.head import HISTORY
 from .pages import PageInfo
@@ -34,11 +34,20 @@ class Manifest:
     commits: tuple[str, ...]
     """The ids of the last swaps, the newest last; see `s3store.streams.commit`."""
     pages: tuple[PageInfo, ...]
+    rebuild: str = ""
+    """The rebuild under way that began last, with which the names of its pages start; empty if there is none."""
 
-    def next(self, commit_id: str, pages: Iterable[PageInfo]) -> Manifest:
-        """Return the manifest that a swap makes of this one."""
-        ordered = sorted(pages, key=lambda page: (page.newest, page.name))
-        return Manifest(self.version + 1, (*self.commits, commit_id)[-HISTORY:], tuple(ordered))
+    def with_pages(self, pages: Iterable[PageInfo]) -> Manifest:
+        """Return a copy that names other pages."""
+        return replace(self, pages=tuple(sorted(pages, key=lambda page: (page.newest, page.name))))
+
+    def next(self, commit_id: str) -> Manifest:
+        """Return it as the swap with this id puts it in place."""
+        return replace(self, version=self.version + 1, commits=(*self.commits, commit_id)[-HISTORY:])
+
+    def spares(self, key: str) -> bool:
+        """Tell whether a page that is not named belongs to a rebuild that may still name it."""
+        return bool(self.rebuild) and key.startswith(INDEX_PAGES + self.rebuild)
 
 
 EMPTY = Manifest(0, (), ())
@@ -47,14 +56,15 @@ EMPTY = Manifest(0, (), ())
 
 def write_manifest(manifest: Manifest) -> bytes:
     """Return the bytes of a manifest: JSON, with the SHA-256 of what matters in front."""
-    inner = orjson.dumps(
-        {
-            "format": MANIFEST_FORMAT,
-            "version": manifest.version,
-            "commits": manifest.commits,
-            "pages": [page.to_json() for page in manifest.pages],
-        }
-    )
+    said = {
+        "format": MANIFEST_FORMAT,
+        "version": manifest.version,
+        "commits": manifest.commits,
+        "pages": [page.to_json() for page in manifest.pages],
+    }
+    if manifest.rebuild:
+        said["rebuild"] = manifest.rebuild
+    inner = orjson.dumps(said)
     return _opening(inner) + inner + b"}\n"
 
 
@@ -66,7 +76,7 @@ def read_manifest(data: bytes) -> Manifest:
         if found["format"] != MANIFEST_FORMAT:
             raise UnsupportedFormat(f"{MANIFEST}: of format {found['format']!r}; a newer s3store may read it")
         pages = tuple(PageInfo.from_json(page) for page in found["pages"])
-        manifest = Manifest(found["version"], tuple(found["commits"]), pages)
+        manifest = Manifest(found["version"], tuple(found["commits"]), pages, found.get("rebuild", ""))
     except (ValueError, TypeError, LookupError, AttributeError):
         manifest = None
     if manifest is None or data != _opening(inner) + inner + b"}\n":
@@ -97,7 +107,7 @@ class ManifestCell:
             return last
         except NoSuchKey:
             return Known(None, None)
-        self._last = found = Known(read_manifest(stored.body), stored.etag)
+        self._last = found = Known(*await parsed(stored, read_manifest))
         return found
 
 

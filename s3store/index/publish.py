@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import StoreUnavailable
 from .entry import Entry, entry_of_head
@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from .upkeep import Upkeep
 
 _REMEMBERED = 8192
-_TAKEN_BACK_TOGETHER = 16
+
+
+class _Standing(NamedTuple):
+    """An entry in the log: its key, and the version of the session that it tells of."""
+
+    key: str
+    version: int
 
 
 @dataclass(slots=True)
@@ -33,8 +39,8 @@ class _Told:
 
     entry: Entry | None = None
     """The newest that stands in the log for sure."""
-    keys: list[str] = field(default_factory=list)
-    """The keys of what may still stand there."""
+    standing: list[_Standing] = field(default_factory=list)
+    """What may still stand there."""
     at: float = 0.0
     """When, on the monotonic clock."""
 
@@ -49,12 +55,14 @@ class Publisher:
         patience: CommitPolicy,
         policy: IndexPolicy,
         upkeep: Upkeep,
+        taken_back: int,
     ) -> None:
         self._log = log
         self._runtime = runtime
         self._patience = patience
         self._policy = policy
         self._upkeep = upkeep
+        self._taken_back = taken_back
         self._told: OrderedDict[str, _Told] = OrderedDict()
         self._unpublished: dict[str, Entry] = {}
         self._stale: list[str] = []
@@ -71,7 +79,7 @@ class Publisher:
         """Say that a head is about to be put where there is no session. Raises `StoreUnavailable`: then do not."""
         key = await self._log.add(entry_of_head(session_id, head, final=False))
         with self._lock:
-            self._of(session_id).keys.append(key)
+            self._of(session_id).standing.append(_Standing(key, head.version))
 
     async def publish(self, session_id: str, head: Head) -> None:
         """Say what a session is now, at once or, with `publish_every`, soon.
@@ -105,13 +113,15 @@ class Publisher:
             if told.entry is None or told.entry.order <= entry.order:
                 told.entry = entry
                 told.at = self._runtime.monotonic()
-                self._stale += [old for old in told.keys if old < key]
-                told.keys = [old for old in told.keys if old > key]
-            told.keys.append(key)
+                # One that was written before its head may tell of a later version, which may still land.
+                old = [each for each in told.standing if each.key < key and each.version <= entry.version]
+                self._stale += [each.key for each in old]
+                told.standing = [each for each in told.standing if each not in old]
+            told.standing.append(_Standing(key, entry.version))
             waiting = self._unpublished.get(entry.id)
             if waiting is not None and waiting.order <= entry.order:
                 del self._unpublished[entry.id]
-            many = len(self._stale) >= _TAKEN_BACK_TOGETHER
+            many = len(self._stale) >= self._taken_back
         if many:
             self._runtime.background(self._take_back)
         self._upkeep.added()

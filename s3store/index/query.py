@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -188,7 +188,7 @@ class Listings:
         """See `SessionStore.page`."""
         # One more than is shown tells whether there are more.
         query = Query.of(filters, order, limit, offset, cursor)
-        found = [entry async for entry in self._entries(replace(query, limit=limit + 1))]
+        found = await self._at_once(query, limit + 1)
         shown, more = found[:limit], len(found) > limit
         cursor = Cursor(order, shown[-1].at, shown[-1].id).text() if more and shown else None
         return SessionPage(tuple(entry.summary() for entry in shown), cursor)
@@ -198,7 +198,7 @@ class Listings:
         query = Query.of(filters, "newest")
         if not query.where.everything:
             return len([entry.id async for entry in self._entries(query)])
-        async for view in self._index.views(self._own):
+        async for view in self._index.views(self._own, as_kept=True):
             walk = NewestFirst(self._sources(view, _AHEAD), query.where.may_take_of, skip=_END)
             try:
                 async for _ in walk.batches():
@@ -226,6 +226,22 @@ class Listings:
             if found.turn is not None and found.turn.started_at is not None and found.turn.started_at < before
         ]
 
+    async def _at_once(self, query: Query, most: int) -> list[Entry]:
+        """Return the first entries of a query, all of one view: so that what follows them stands behind the last."""
+        async for view in self._index.views(self._own, as_kept=True):
+            self._upkeep.saw(len(view.logged))
+            found: list[Entry] = []
+            try:
+                async with aclosing(self._matching(view, query, query.after, _END, query.offset)) as batches:
+                    async for batch in batches:
+                        found += batch
+                        if len(found) >= most:
+                            break
+            except PageGone:
+                continue
+            return found[:most]
+        raise AssertionError("views either come or raise")
+
     async def _summaries(self, query: Query) -> AsyncIterator[SessionSummary]:
         async for entry in self._entries(query):
             yield entry.summary()
@@ -237,7 +253,7 @@ class Listings:
         # No set: that the garbage collector would go over again and again, and there may be millions.
         given: dict[str, None] = {}
         after, began, offset = query.after, _END, query.offset
-        async for view in self._index.views(self._own):
+        async for view in self._index.views(self._own, as_kept=True):
             self._upkeep.saw(len(view.logged))
             try:
                 async with aclosing(self._matching(view, query, after, began, offset)) as batches:
@@ -253,7 +269,9 @@ class Listings:
                             return
             except PageGone:
                 if began == _END:
-                    began = _latest(view)
+                    # Newest first, whatever was not given is: it may have come up past this place, on a clock that is
+                    # behind others. Only what an offset passed over is told from it by its time alone.
+                    began = -1 if query.order == "newest" and not query.offset else _latest(view)
                 continue
             return
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import CorruptObject
+from ..errors import Conflict, CorruptObject, OutcomeUnknown, StoreUnavailable
 from ..keys import MANIFEST
 from ..streams.commit import Known
+from .compact import IndexChanged
 from .heads import all_heads
 from .manifest import EMPTY, ManifestCell
 from .reports import Rebuilt
+from .view import PageGone
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Rebuild:
         self._index = index
         self._compactor = compactor
         self._prefixes = prefixes
+        self._id = runtime.ulid()
         self._sessions = self._deleted = 0
         self._damaged: list[str] = []
 
@@ -50,16 +54,47 @@ class Rebuild:
         """Read every head and put a new index in place. Raises `UnsupportedFormat` for a manifest of a newer form."""
         strays = await self._index.log.strays()
         listed = await self._compactor.stored_pages()
-        found = (await _LenientCell(self._store).read()).state or EMPTY
-        before = {page.name for page in found.pages}
-        new = await self._write_runs(progress)
-        named = await self._compactor.replace(
-            lambda pages: [*new, *(page for page in pages if page.name not in before)],
-            cell=_LenientCell(self._store),
-        )
+        before = await self._begin()
+        try:
+            new = await self._write_runs(progress)
+        except PageGone:
+            raise _another() from None
+        standing = await self._put_in_place(new, before)
         # Listed before the swap, which shut out every other one under way: what it does not name, nothing will.
-        await self._compactor.remove([*sorted(set(listed) - named), *strays])
+        await self._compactor.remove_unnamed(listed, standing)
+        await self._compactor.remove(strays)
         return Rebuilt(self._sessions, self._deleted, tuple(self._damaged))
+
+    async def _begin(self) -> Known[Manifest]:
+        """Have the manifest tell of this rebuild, so that sweeps spare its pages; return what it was before.
+
+        A damaged one is left as it is: nobody can sweep by it, and listings go on to say that it is damaged.
+        """
+        found = await _LenientCell(self._store).read()
+        if _is_damaged(found):
+            return found
+        begun, *_ = await self._compactor.replace(lambda manifest: replace(manifest, rebuild=self._id))
+        return Known(begun, None)
+
+    async def _put_in_place(self, new: Sequence[PageInfo], before: Known[Manifest]) -> list[Manifest]:
+        damaged = _is_damaged(before)
+        old = {page.name for page in (before.state or EMPTY).pages}
+
+        def finished(manifest: Manifest) -> Manifest:
+            if not damaged and manifest.rebuild != self._id:
+                raise _another()
+            kept = (page for page in manifest.pages if page.name not in old)
+            return replace(manifest.with_pages([*new, *kept]), rebuild="")
+
+        try:
+            return await self._compactor.replace(
+                finished, cell=_LenientCell(self._store), only=before if damaged else None
+            )
+        except OutcomeUnknown:
+            raise
+        except (Conflict, StoreUnavailable):
+            await self._compactor.remove(page.key for page in new)
+            raise
 
     async def _write_runs(self, progress: Callable[[Done], None] | None) -> list[PageInfo]:
         """Write all heads as one run, holding only a part of them at a time."""
@@ -79,7 +114,15 @@ class Rebuild:
 
     async def _write(self, entries: Sequence[Entry], pages: Sequence[PageInfo]) -> list[PageInfo]:
         sources = Sources(entries, pages, self._index.pages, _AHEAD)
-        return await self._compactor.write(NewestFirst(sources, lambda _: True).batches(), tier=0)
+        return await self._compactor.write(NewestFirst(sources, lambda _: True).batches(), tier=0, rebuild=self._id)
+
+
+def _another() -> IndexChanged:
+    return IndexChanged("another rebuild of the index began meanwhile")
+
+
+def _is_damaged(found: Known[Manifest]) -> bool:
+    return found.state is EMPTY
 
 
 class _LenientCell(ManifestCell):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..objects.base import ObjectStore
+    from ..objects.cached import Local
     from ..runtime import Runtime
     from ..streams.commit import CommitPolicy
     from .compact import Compactor
@@ -32,28 +33,40 @@ class IndexCore:
     """
 
     def __init__(
-        self, store: ObjectStore, runtime: Runtime, patience: CommitPolicy, policy: IndexPolicy, sizes: IndexSizes
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        patience: CommitPolicy,
+        policy: IndexPolicy,
+        sizes: IndexSizes,
+        *,
+        reader: ObjectStore | None = None,
+        local: Local | None = None,
+        bare: ObjectStore | None = None,
     ) -> None:
         self._store = store
+        self._bare = bare
+        self._reader = reader
+        self._local = local
         self._runtime = runtime
         self._patience = patience
         self._sizes = sizes
         self._log = Log(store, runtime)
         self._upkeep = Upkeep(runtime, lambda: self._compactor, policy)
-        self.publisher = Publisher(self._log, runtime, patience, policy, self._upkeep)
+        self.publisher = Publisher(self._log, runtime, patience, policy, self._upkeep, sizes.taken_back)
 
     @cached_property
     def listings(self) -> Listings:
         """Answers queries."""
         from .query import Listings
 
-        return Listings(self._index, self._runtime, self.publisher.own, self._upkeep)
+        return Listings(self.contents, self._runtime, self.publisher.own, self._upkeep)
 
     async def status(self) -> IndexStatus:
         """See `SessionIndex.status`."""
         from .reports import IndexStatus
 
-        return IndexStatus.of(await self._index.view())
+        return IndexStatus.of(await self.contents.view())
 
     async def compact(self, *, everything: bool) -> Compacted | None:
         """See `SessionIndex.compact`."""
@@ -65,7 +78,7 @@ class IndexCore:
         """See `SessionIndex.verify`."""
         from .verify import Verify
 
-        verify = Verify(self._store, self._runtime, self._index, self._sizes.prefixes)
+        verify = Verify(self._store, self._runtime, self.contents, self._sizes.prefixes)
         found = await verify.run(progress)
         if fix and found.needs_rebuild:
             await self.rebuild(None)
@@ -77,17 +90,20 @@ class IndexCore:
         """See `SessionIndex.rebuild`."""
         from .rebuild import Rebuild
 
-        rebuild = Rebuild(self._store, self._runtime, self._index, self._compactor, self._sizes.prefixes)
+        rebuild = Rebuild(self._store, self._runtime, self.contents, self._compactor, self._sizes.prefixes)
         return await rebuild.run(progress)
 
     @cached_property
-    def _index(self) -> Index:
+    def contents(self) -> Index:
+        """Reads the index: its log, its manifest, its pages."""
+        from .kept import KeptReading
         from .view import Index
 
-        return Index(self._store, self._runtime, self._log)
+        kept = None if self._local is None else KeptReading(self._local)
+        return Index(self._store, self._runtime, self._log, reader=self._reader, kept=kept, bare=self._bare)
 
     @cached_property
     def _compactor(self) -> Compactor:
         from .compact import Compactor
 
-        return Compactor(self._store, self._runtime, self._patience, self._index, self._sizes)
+        return Compactor(self._store, self._runtime, self._patience, self.contents, self._sizes)

@@ -23,5 +23,7 @@ class IndexSizes:
     long: int = 24 * 60 * 60 * 1_000_000
     """Sessions that changed over more than so many microseconds stand on pages of their own: a page of short-lived ones
     tells by its times alone which older pages it has nothing to do with."""
+    taken_back: int = 16
+    """How many replaced entries of the log a process collects before it takes them back."""
     prefixes: tuple[str, ...] = tuple(spreads())
     """The prefixes under which all heads are listed, some side by side. Together they hold every session."""

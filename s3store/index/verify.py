@@ -73,12 +73,16 @@ class Verify:
         """Tell the index the truth about sessions; return for how many. Leaves out those that need a rebuild."""
         mendable = [found.session_id for found in differences if not found.needs_rebuild]
         indexed = await self._indexed(lambda entry: entry, frozenset(mendable))
+        mended = 0
         for session_id in mendable:
             entry = await self._index.head(transcript_head(session_id))
-            if entry is None:
+            if entry is None and session_id in indexed:
                 entry = _gone(indexed[session_id])
-            await self._index.log.add(entry)
-        return len(mendable)
+            # Neither is there where a rebuild was faster.
+            if entry is not None:
+                await self._index.log.add(entry)
+                mended += 1
+        return mended
 
     async def _look_again(self, suspects: Sequence[Difference]) -> list[Difference]:
         # The heads first: what they say by now must be in an index that is read afterwards.

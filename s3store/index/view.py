@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeGuard
 
-from ..errors import CorruptObject, StoreUnavailable
+from ..errors import CorruptObject, NotCached, StoreUnavailable
 from ..keys import MANIFEST, transcript_head
-from ..objects.base import NoSuchKey
+from ..objects.base import NoSuchKey, parsed
 from ..streams.head import unpack_transcript_head
 from .entry import Entry, Stub, entry_of_head
+from .kept import Reading
 from .manifest import EMPTY, Manifest, ManifestCell
 from .pages import PageInfo, read_page
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from ..streams.commit import Known
+    from .kept import KeptReading
     from .log import Log, Logged
 
 _REMEMBERED_ENTRIES = 32 * 1024
@@ -62,36 +65,55 @@ class View:
 
 
 class Index:
-    """Reads the index of one archive. What it remembers between calls never changes in the store."""
+    """Reads the index of one archive. What it remembers between calls never changes in the store.
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, log: Log) -> None:
+    With `kept`, what is read is kept on this machine. `reader` reads heads for those who are content with what is kept,
+    `bare` for upkeep, which goes through all there are and would drive out of a cache what is of use there.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        log: Log,
+        *,
+        reader: ObjectStore | None = None,
+        kept: KeptReading | None = None,
+        bare: ObjectStore | None = None,
+    ) -> None:
         self.log = log
         self.cell = ManifestCell(store)
         self._store = store
+        self._reader = reader or store
+        self._bare = bare or store
+        self._kept = kept
         self._runtime = runtime
         self._pages: OrderedDict[str, list[Entry]] = OrderedDict()
         self._remembered = 0
 
-    async def view(self, own: Iterable[Entry] = ()) -> View:
-        """Read the log, then the manifest. `own` are entries that this process has not published yet."""
-        logged = await self.log.entries()
-        known = await self.cell.read()
+    async def view(self, own: Iterable[Entry] = (), *, as_kept: bool = False) -> View:
+        """Read the log, then the manifest. `own` are entries that this process has not published yet.
+
+        Only with `as_kept` may it be what this machine has kept, where the caller of the archive is content with that.
+        """
+        logged, known = (await self._find() if as_kept else None) or await self._read()
         entries = newest_of_each([*own, *(each.entry for each in logged if _is_sure(each.entry))])
-        heads = await self._ask(logged, entries)
+        heads = await self._ask(logged, entries, self._reader if as_kept else self._store)
         entries = newest_of_each([*entries.values(), *(entry for entry in heads.values() if entry is not None)])
         return View(known, logged, entries, heads)
 
-    async def views(self, own: Callable[[], Iterable[Entry]] = tuple) -> AsyncIterator[View]:
+    async def views(self, own: Callable[[], Iterable[Entry]] = tuple, *, as_kept: bool = False) -> AsyncIterator[View]:
         """Yield a view, and another whenever the caller comes back because a page was gone.
 
+        With `as_kept` the first may be what this machine has kept; whoever comes back gets what the store says now.
         Raises `CorruptObject` if a page is gone though the manifest has not changed, and `StoreUnavailable` if it
         changes so often that no view can be read to its end.
         """
         etag = None
-        for _ in range(_RESTARTS):
-            view = await self.view(own())
+        for turn in range(_RESTARTS):
+            view = await self.view(own(), as_kept=as_kept and turn == 0)
             if etag is not None and etag == view.known.etag:
-                raise CorruptObject(f"{MANIFEST}: names a page that is missing; `s3store index rebuild` makes it anew")
+                raise page_is_missing()
             yield view
             etag = view.known.etag
         raise StoreUnavailable("the index was compacted again and again while it was read", may_have_landed=False)
@@ -108,10 +130,9 @@ class Index:
         if known is not None:
             return known
         try:
-            stored = await self._store.get(info.key)
+            entries, _ = await parsed(await self._store.get(info.key), partial(read_page, info))
         except NoSuchKey:
             raise PageGone(info.key) from None
-        entries = read_page(info, stored.body)
         self._remember(info.name, entries)
         return entries
 
@@ -121,7 +142,24 @@ class Index:
         while self._remembered > _REMEMBERED_ENTRIES and self._pages:
             self._remembered -= len(self._pages.popitem(last=False)[1])
 
-    async def _ask(self, logged: Sequence[Logged], sure: Mapping[str, Entry]) -> dict[str, Entry | None]:
+    async def _find(self) -> tuple[list[Logged], Known[Manifest]] | None:
+        kept = None if self._kept is None else await self._kept.find()
+        try:
+            return None if kept is None else (self.log.read(kept.log), kept.known)
+        except CorruptObject:
+            return None
+
+    async def _read(self) -> tuple[list[Logged], Known[Manifest]]:
+        began = 0.0 if self._kept is None else self._kept.now()
+        logged = await self.log.entries()
+        known = await self.cell.read()
+        if self._kept is not None:
+            await self._kept.keep(Reading([key for key, _ in logged], known), began)
+        return logged, known
+
+    async def _ask(
+        self, logged: Sequence[Logged], sure: Mapping[str, Entry], store: ObjectStore
+    ) -> dict[str, Entry | None]:
         """Ask the heads of what the log alone does not settle."""
         unsure: dict[str, None] = {}
         for _, entry in logged:
@@ -129,15 +167,25 @@ class Index:
                 unsure[entry.head] = None
             elif not entry.final and (entry.id not in sure or sure[entry.id].version < entry.version):
                 unsure[transcript_head(entry.id)] = None
-        return dict(zip(unsure, await self._runtime.gather([self.head(key) for key in unsure]), strict=True))
+        return dict(zip(unsure, await self._runtime.gather([_head(store, key) for key in unsure]), strict=True))
 
     async def head(self, key: str) -> Entry | None:
         """Return what the head under a key says, None if there is none. Raises `CorruptObject` if it is damaged."""
-        try:
-            stored = await self._store.get(key)
-        except NoSuchKey:
-            return None
-        return entry_of_head(*unpack_transcript_head(key, stored.body, tail=False))
+        return await _head(self._bare, key)
+
+
+async def _head(store: ObjectStore, key: str) -> Entry | None:
+    try:
+        found, _ = await parsed(await store.get(key), partial(unpack_transcript_head, key, tail=False))
+    except (NoSuchKey, NotCached):
+        # Offline, what this machine knows nothing more of is not shown.
+        return None
+    return entry_of_head(*found)
+
+
+def page_is_missing() -> CorruptObject:
+    """Return the error that says that a page is gone though no newer manifest exists."""
+    return CorruptObject(f"{MANIFEST}: names a page that is missing; `s3store index rebuild` makes it anew")
 
 
 def newest_of_each(entries: Iterable[Entry]) -> dict[str, Entry]:

@@ -18,16 +18,18 @@ takes. So that all stores agree on those, each passes its arguments to the `chec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
-from ..errors import AccessDenied, InvalidOption, StoreUnavailable
+from ..errors import AccessDenied, CorruptObject, InvalidOption, StoreUnavailable, UnsupportedFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from datetime import datetime
 
     from ..runtime import Runtime
+
+T = TypeVar("T")
 
 MAX_KEY_BYTES = 1024
 """The longest key, in bytes of UTF-8: S3's limit, and so everybody's."""
@@ -176,6 +178,8 @@ class StoredObject:
 
     body: bytes
     etag: str
+    anew: Callable[[], Awaitable[StoredObject]] | None = field(default=None, compare=False, repr=False)
+    """Reads the object from the store itself, where these bytes come from a cache; None where they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +370,50 @@ class ObjectStore(Protocol):
     async def close(self) -> None:
         """Give back connections and threads. A closed store is not used again."""
         ...
+
+
+@runtime_checkable
+class Identified(Protocol):
+    """A store that can say which one it is. Without that, nothing of it can be kept in a cache that outlives it."""
+
+    async def identity(self) -> str:
+        """Return a text that differs between places, and between those whose rights there may differ.
+
+        It holds no secret, and stays the same from one process to the next.
+        """
+        ...
+
+
+def identified(store: ObjectStore) -> Identified:
+    """Return a store that can say which one it is. Raises `InvalidOption` if it cannot."""
+    if isinstance(store, Identified):
+        return store
+    raise InvalidOption(
+        f"cache: a {type(store).__name__} does not say which store it is, so nothing of it can be kept apart; "
+        "give it a method `identity`, or give no cache"
+    )
+
+
+class Parsed(NamedTuple, Generic[T]):
+    """What an object says, and the ETag that it has."""
+
+    value: T
+    etag: str
+
+
+async def parsed(stored: StoredObject, parse: Callable[[bytes], T]) -> Parsed[T]:
+    """Parse an object, and once more from the store itself if what a cache gave turns out to be something else.
+
+    `parse` checks the bytes: it raises `CorruptObject` or `UnsupportedFormat`, which come through for what the store
+    itself gave. Raises as `ObjectStore.get` too.
+    """
+    try:
+        return Parsed(parse(stored.body), stored.etag)
+    except (CorruptObject, UnsupportedFormat):
+        if stored.anew is None:
+            raise
+    fresh = await stored.anew()
+    return Parsed(parse(fresh.body), fresh.etag)
 
 
 async def remove_all(store: ObjectStore, runtime: Runtime, keys: Iterable[str]) -> None:

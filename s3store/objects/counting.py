@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .base import identified
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -128,6 +130,10 @@ class CountingStore:
         """See `ObjectStore.delete_version`."""
         self._add(Counts(deletes=1))
         await self._store.delete_version(key, version)
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: that of the store inside."""
+        return await identified(self._store).identity()
 
     async def close(self) -> None:
         """Close the store inside. The counts stay readable."""

@@ -76,6 +76,7 @@ class DirectoryStore:
         self._tree = Tree(self._root, durable=durable)
         self._locks = KeyLocks(os.path.join(self._root, _LOCKS))
         self._uploads = Uploads(self._tree, self._locks)
+        self._identity = f"directory:{os.getuid()}:{os.path.realpath(root)}"
         self._open()
 
     async def get(
@@ -182,6 +183,10 @@ class DirectoryStore:
         check_key(key)
         if not version:
             await self.delete(key)
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: the directory's true path, and who reads it."""
+        return self._identity
 
     async def close(self) -> None:
         """Nothing is held between operations."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
@@ -65,6 +66,7 @@ class MemoryStore:
         self._uploads: dict[Upload, _Begun] = {}
         self._upload_count = 0
         self._lock = threading.Lock()
+        self._identity = f"memory:{secrets.token_hex(16)}"
 
     async def get(
         self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
@@ -194,6 +196,10 @@ class MemoryStore:
         check_key(key)
         if not version:
             await self.delete(key)
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: another one for each store, since no other holds the same objects."""
+        return self._identity
 
     async def close(self) -> None:
         """Nothing to give back; the objects stay as long as the store does."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from ..errors import InvalidOption, StoreNotCapable
 from .s3_errors import CutBody
 from .s3_sender import Answer, client_config
-from .s3_store import S3Store
+from .s3_store import Credentials, S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,7 +37,9 @@ class _Client(Protocol):
 
 
 class _Session(Protocol):
+    profile_name: str
     client: Callable[..., AbstractAsyncContextManager[_Client]]
+    get_credentials: Callable[[], Awaitable[Credentials | None]]
 
 
 class S3AsyncStore(S3Store):
@@ -63,6 +65,11 @@ class S3AsyncStore(S3Store):
             self._closed = True
             self._clients.clear()
             await self._exits.aclose()
+
+    async def _who(self) -> tuple[str, Credentials | None]:
+        async with self._lock:
+            self._session = self._session or _session(self._options)
+            return self._session.profile_name, await self._session.get_credentials()
 
     async def _send(self, request: S3Request) -> Answer:
         client = await self._client(request.operation)

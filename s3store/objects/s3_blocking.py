@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from ..errors import InvalidOption
 from .s3_errors import CutBody
 from .s3_sender import Answer, client_config
-from .s3_store import S3Store
+from .s3_store import Credentials, S3Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,9 @@ class _Client(Protocol):
 
 
 class _Session(Protocol):
+    profile_name: str
     client: Callable[..., _Client]
+    get_credentials: Callable[[], Credentials | None]
 
 
 class S3BlockingStore(S3Store):
@@ -63,6 +65,11 @@ class S3BlockingStore(S3Store):
             self._closed = True
             while self._clients:
                 self._clients.popitem()[1].close()
+
+    async def _who(self) -> tuple[str, Credentials | None]:
+        with self._lock:
+            self._session = self._session or _session(self._options)
+            return self._session.profile_name, self._session.get_credentials()
 
     async def _send(self, request: S3Request) -> Answer:
         send: Callable[..., Answer] = getattr(self._client(request.operation), request.operation.method)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+from abc import abstractmethod
 from datetime import UTC
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from ..errors import AccessDenied, CorruptObject, StoreNotCapable, StoreUnavailable
 from .base import ListedObject, ListPage, NoSuchKey, NotModified, StoredObject
@@ -20,7 +22,19 @@ READ_ATTEMPTS = 3
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/")
 
+_GIVEN_KEYS = frozenset(
+    {"explicit", "env", "shared-credentials-file", "config-file", "boto-config", "ec2-credentials-file"}
+)
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+
 Versioning = Literal["enabled", "suspended", "off", "unknown"]
+
+
+class Credentials(Protocol):
+    """What is used of the SDK's credentials. For those that are fetched, reading the key would fetch them."""
+
+    method: str
+    access_key: str
 
 
 class S3Store(S3LargeObjects):
@@ -83,6 +97,27 @@ class S3Store(S3LargeObjects):
             return "unknown"
         states: dict[str, Versioning] = {"Enabled": "enabled", "Suspended": "suspended", "": "off"}
         return states.get(answer.get("Status", ""), "unknown")
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: endpoint, bucket, prefix, and whose rights requests have there.
+
+        Whose is told by the id of a key that stands somewhere; keys that are fetched (for a role, by SSO, by a process)
+        change all the time, and are told by how they are fetched and for which profile.
+        """
+        options = self._options
+        endpoint = options.endpoint_url or next(filter(None, map(os.environ.get, _ENDPOINTS)), "aws")
+        profile, credentials = await self._who()
+        if credentials is None:
+            who = "nobody"
+        elif credentials.method in _GIVEN_KEYS:
+            who = f"{credentials.method}:{credentials.access_key}"
+        else:
+            who = credentials.method
+        return "\n".join((endpoint, self._where, profile, who, os.environ.get("AWS_ROLE_ARN", "")))
+
+    @abstractmethod
+    async def _who(self) -> tuple[str, Credentials | None]:
+        """Return the SDK's profile, and the credentials that requests will be signed with, None if there are none."""
 
     async def _get(self, key: str, if_none_match: str | None, byte_range: tuple[int, int] | None) -> StoredObject:
         if byte_range is not None and byte_range[0] == byte_range[1]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runtime import run
+from .base import identified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
@@ -88,6 +89,10 @@ class ThreadedStore:
     async def delete_version(self, key: str, version: str) -> None:
         """See `ObjectStore.delete_version`."""
         await self._in_thread(lambda: self._store.delete_version(key, version))
+
+    async def identity(self) -> str:
+        """See `Identified.identity`: that of the store inside."""
+        return await self._in_thread(lambda: identified(self._store).identity())
 
     async def close(self) -> None:
         """Wait for the operations that have started, end the threads, and close the store inside."""

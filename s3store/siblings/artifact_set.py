@@ -24,6 +24,7 @@ import orjson
 from ..errors import CorruptObject, InvalidOption, InvalidRecord, TooLarge
 from ..jsontext import check_json
 from ..keys import is_body_name
+from ..streams.segments import whole_number
 from .model import MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, ArtifactInfo
 
 if TYPE_CHECKING:
@@ -66,13 +67,14 @@ class Entry:
                 raise ValueError("another content than the hash says")
         elif not is_body_name(body):
             raise ValueError("no name of a body")
+        tool = found.get("tool")
         info = ArtifactInfo(
-            found["name"],
-            found["media_type"],
-            found.get("tool"),
+            _text(found["name"]),
+            _text(found["media_type"]),
+            None if tool is None else _text(tool),
             MappingProxyType(dict(found.get("attributes", {}))),
-            found["size"],
-            found["sha256"],
+            whole_number(found["size"]),
+            _text(found["sha256"]),
             body,
         )
         return cls(info, inline)
@@ -188,6 +190,12 @@ def check_description(media_type: object, tool: object, attributes: Mapping[str,
         raise InvalidOption("what is said of an artifact holds an integer over 64 bits or a lone surrogate") from None
     if size > MAX_DESCRIPTION_BYTES:
         raise TooLarge(f"what is said of an artifact has at most {MAX_DESCRIPTION_BYTES:,} bytes of JSON, not {size:,}")
+
+
+def _text(found: JsonValue) -> str:
+    if not isinstance(found, str):
+        raise TypeError("no text")
+    return found
 
 
 def _content_json(entry: Entry) -> dict[str, JsonValue]:

@@ -198,7 +198,7 @@ class ArtifactsCore(SiblingCore):
             part.write(entry.inline or b"")
             return
         key = self.keys.body(entry.info.body)
-        await body_to_file(self._store, self._runtime, key, entry.info.size, part, progress)
+        await body_to_file(self._store, self._runtime, key, entry.info, part, progress)
 
     async def _unless_replaced(self, look: Callable[[], Awaitable[T]], read: Callable[[T], Awaitable[R]]) -> R:
         """Look where something is kept and read it; again if it was replaced or moved meanwhile."""

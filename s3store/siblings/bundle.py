@@ -162,4 +162,4 @@ class BundleCore:
 def _why_apart(head: Head | None, commit: str) -> Apart | None:
     if head is None or commit not in head.commits:
         return "unfinished"
-    return None if head.commits[-1] == commit else "changed"
+    return None if commit in head.commits[-1 - head.idle :] else "changed"

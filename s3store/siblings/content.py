@@ -133,6 +133,8 @@ async def content_of(source: object, runtime: Runtime, piece: int) -> Content:
         return await _of_path(source, runtime, piece)
     if hasattr(source, "read"):
         return await _of_file(source, runtime, piece)
+    if isinstance(source, AsyncIterable) and runtime.is_blocking:
+        raise InvalidOption("an async iterator as the source of an artifact is for the asyncio face alone")
     if isinstance(source, Iterable | AsyncIterable):
         return await _of_iterator(_chunks(source), piece)
     raise InvalidOption(

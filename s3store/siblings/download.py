@@ -8,6 +8,7 @@ import os
 from typing import IO, TYPE_CHECKING
 
 from ..errors import CorruptObject, InvalidOption
+from ..objects.base import parsed
 from .upload import IN_FLIGHT, PART
 
 if TYPE_CHECKING:
@@ -16,19 +17,30 @@ if TYPE_CHECKING:
 
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
-    from .model import Progress
+    from .model import ArtifactInfo, Progress
 
 
 async def read_body(store: ObjectStore, runtime: Runtime, key: str, size: int, sha256: str) -> bytes:
-    """Read a body whole. Raises `NoSuchKey`, and `CorruptObject` unless it has this size and hash."""
-    data = (await store.get(key)).body
-    if len(data) != size or await runtime.offload(lambda: hashlib.sha256(data).hexdigest()) != sha256:
-        raise _corrupt(key)
-    return data
+    """Read a body whole. Raises `NoSuchKey`, and `CorruptObject` unless it has this size and hash.
+
+    One that went up whole may come from a cache; what comes in ranges is never kept there.
+    """
+    if size > PART:
+        return b"".join([piece async for piece in body_pieces(store, runtime, key, size, sha256)])
+
+    def check(data: bytes) -> bytes:
+        if len(data) != size or hashlib.sha256(data).hexdigest() != sha256:
+            raise _corrupt(key)
+        return data
+
+    return (await parsed(await store.get(key), check)).value
 
 
 async def body_pieces(store: ObjectStore, runtime: Runtime, key: str, size: int, sha256: str) -> AsyncIterator[bytes]:
     """Yield a body in pieces, some read ahead. Raises as `read_body`; the hash is known wrong only at the end."""
+    if size <= PART:
+        yield await read_body(store, runtime, key, size, sha256)
+        return
     digest = hashlib.sha256()
     for window in _windows(0, size):
         for piece in await runtime.gather([_fetch(store, key, each) for each in window]):
@@ -101,12 +113,18 @@ class PartFile:
 
 
 async def body_to_file(
-    store: ObjectStore, runtime: Runtime, key: str, size: int, part: PartFile, progress: Progress | None
+    store: ObjectStore,
+    runtime: Runtime,
+    key: str,
+    info: ArtifactInfo,
+    part: PartFile,
+    progress: Progress | None,
 ) -> None:
     """Bring a body into a part file, going on where that ends.
 
     Raises `NoSuchKey`, and `CorruptObject`, after which nothing of it is left, unless it is the content.
     """
+    size = info.size
     start = await runtime.offload(lambda: part.begin(size))
     told = _teller(start, size, progress)
 
@@ -117,6 +135,9 @@ async def body_to_file(
         return b""
 
     waiting: list[bytes] = []
+    if size <= PART:
+        waiting = [(await read_body(store, runtime, key, size, info.sha256))[start:]]
+        start = size
     for window in _windows(start, size):
         # What came last is written while the next is on its way.
         *waiting, _ = await runtime.gather([*(_fetch(store, key, each) for each in window), write(waiting)])

@@ -22,7 +22,7 @@ from .segments import Segment, pack_segment
 from .terms import Terms, living
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ..changes import Change
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
 
-_ONE_TICK = timedelta(microseconds=1)
+ONE_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Workplace:
     def time_after(self, head: Head | None) -> datetime:
         """Return the time for a new version: now, but never back, whatever the clocks of the writers say."""
         now = self.runtime.now()
-        return now if head is None else max(now, head.updated_at + _ONE_TICK)
+        return now if head is None else max(now, head.updated_at + ONE_TICK)
 
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects that nothing names any more. What cannot be deleted now is left to the clean-up."""
@@ -203,12 +203,12 @@ class StreamChange:
 
     async def _upload(self, chunk: Chunk, incarnation: str) -> Segment:
         """Store a chunk as a segment, unless an earlier attempt of this commit has stored just that."""
-        same = chunk.first, hashlib.sha256(b"".join(chunk.lines)).hexdigest()
+        same = chunk.first, hashlib.sha256(chunk.lines).hexdigest()
         if same in self._usable:
             return self._usable[same]
         keys = self._place.keys
         name = segment_name(chunk.first, self._place.runtime.ulid())
-        data = pack_segment(keys, incarnation, chunk.first, len(chunk.lines), chunk.frame)
+        data = pack_segment(keys, incarnation, chunk.first, chunk.records, chunk.frame)
         self._uploaded.add(name)
         await self._place.store.put(keys.segment(name), data)
         segment = segment_of(chunk, name, data)
@@ -230,14 +230,23 @@ class Deletion:
     """A delete: the head becomes a tombstone, which fences whoever uploaded something for the session before.
 
     `listed` says whether anything beside the head was found: where there is neither head nor anything else, nothing
-    is written, unless `always`.
+    is written, unless `always`. `siblings` are the incarnations that are to go with a transcript, by stream.
     """
 
-    def __init__(self, place: Workplace, terms: Terms, *, listed: bool, always: bool = False) -> None:
+    def __init__(
+        self,
+        place: Workplace,
+        terms: Terms,
+        *,
+        listed: bool,
+        always: bool = False,
+        siblings: Mapping[str, str] | None = None,
+    ) -> None:
         self._place = place
         self._terms = terms
         self._listed = listed
         self._always = always
+        self._siblings = siblings or {}
         self.commit_id = place.runtime.ulid()
 
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
@@ -246,20 +255,29 @@ class Deletion:
         self._terms.check(self._place.keys.session_id, head)
         if living(head) is None and not self._listed and not self._always:
             return None
-        now = self._place.time_after(head)
-        tombstone = Head(
-            incarnation=self._place.runtime.ulid() if head is None else head.incarnation,
-            segments=(),
-            tail=b"",
-            tail_frame=compress(b""),
-            tail_count=0,
-            tail_keys=frozenset(),
-            created_at=now if head is None else head.created_at,
-            metadata=Metadata(),
-            deleted_at=now if head is None or head.deleted_at is None else head.deleted_at,
-            **next_version(head, self.commit_id, now),
+        tombstone = tombstone_after(self._place, head, self.commit_id)
+        return propose_head(
+            self._place.keys, replace(tombstone, deleted_with={**tombstone.deleted_with, **self._siblings})
         )
-        return propose_head(self._place.keys, replace(tombstone, fence=tombstone.fence + 1))
+
+
+def tombstone_after(place: Workplace, head: Head | None, commit_id: str) -> Head:
+    """Return the tombstone for a head, or for a stream that has none, with its fence raised."""
+    now = place.time_after(head)
+    tombstone = Head(
+        incarnation=place.runtime.ulid() if head is None else head.incarnation,
+        segments=(),
+        tail=b"",
+        tail_frame=compress(b""),
+        tail_count=0,
+        tail_keys=frozenset(),
+        created_at=now if head is None else head.created_at,
+        metadata=Metadata(),
+        deleted_at=now if head is None or head.deleted_at is None else head.deleted_at,
+        deleted_with={} if head is None else head.deleted_with,
+        **next_version(head, commit_id, now),
+    )
+    return replace(tombstone, fence=tombstone.fence + 1)
 
 
 def next_version(head: Head | None, commit_id: str, now: datetime) -> NextVersion:

@@ -1,7 +1,7 @@
 """A draft: what a list of changes makes of a head. It decides, and writes nothing.
 
-The base's tail is kept as bytes and new records are collected as lines beside it, so that an append to a long tail
-does not take it apart.
+The base's tail is kept as bytes and new records are collected beside it, so that an append to a long tail does not
+take it apart. Lines stay together as they are written: taking each by itself would cost more than compressing them.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from ..times import format_time, parse_time
 from .consumption import UNTOUCHED
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
-from .records import Stamp, decode_records, encode_lines, keys_of, same_at_start, split_lines
+from .records import Stamp, cut_into, decode_records, encode_lines, keys_of, same_at_start, split_last, split_lines
 from .segments import Segment, content_digest, content_of_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from ..jsontext import EncodedMessages
@@ -74,7 +74,8 @@ class Chunk(NamedTuple):
     """Lines that are to become a segment."""
 
     first: int
-    lines: Sequence[bytes]
+    records: int
+    lines: bytes
     frame: bytes
 
 
@@ -105,7 +106,9 @@ class Draft:
         self.touched = False
         self._kept = b"" if base is None else base.tail
         self._kept_count = 0 if base is None else base.tail_count
-        self._lines: list[bytes] = []
+        self._density = 0.0 if base is None or not base.tail else len(base.tail_frame) / len(base.tail)
+        self._fresh = b""
+        self._fresh_count = 0
         self._new_keys: set[str] = set()
         self._tail_texts: frozenset[str] | None = None
 
@@ -117,7 +120,7 @@ class Draft:
     @property
     def count(self) -> int:
         """How many records the stream has by now."""
-        return self.sealed + self._kept_count + len(self._lines)
+        return self.sealed + self._kept_count + self._fresh_count
 
     async def apply(self, changes: Iterable[Change]) -> None:
         """Make the changes, one after the other."""
@@ -161,25 +164,24 @@ class Draft:
     def finish(self) -> tuple[list[Chunk], bytes, int]:
         """Return the chunks to seal, in order, then the open tail and the number of its records."""
         chunks: list[Chunk] = []
-        first = self.sealed
-        if self._kept and self._lines and self._kept_is_full():
-            kept = [line + b"\n" for line in split_lines(self._kept)]
-            chunks.append(Chunk(first, kept, self._frame_of_kept()))
+        first, end = self.sealed, self.count
+        if self._kept and self._fresh and self._kept_is_full():
+            chunks.append(Chunk(first, self._kept_count, self._kept, self._frame_of_kept()))
             first += self._kept_count
             self._kept, self._kept_count = b"", 0
-            self.tail_keys = {digest(key) for key in keys_of(self._lines)}
-        lines = self._lines
-        if self._kept and len(self._kept) + sum(map(len, lines)) > self._sizes.chunk:
-            lines = [line + b"\n" for line in split_lines(self._kept)] + lines
-            self._kept, self._kept_count = b"", 0
-        groups = _grouped(lines, self._sizes.chunk)
-        for group in groups[:-1]:
-            chunks.append(Chunk(first, group, compress(b"".join(group))))
-            first += len(group)
-        rest = groups[-1]
-        if len(groups) > 1:
-            self.tail_keys = {digest(key) for key in keys_of(rest)}
-        return chunks, self._kept + b"".join(rest), self._kept_count + len(rest)
+            self._forget_digests(self._fresh)
+        *full, tail = cut_into(self._kept + self._fresh, self._sizes.chunk)
+        for lines in full:
+            chunks.append(Chunk(first, lines.count(b"\n"), lines, compress(lines)))
+            first += chunks[-1].records
+        if full:
+            self._forget_digests(tail)
+        return chunks, tail, end - first
+
+    def _forget_digests(self, tail: bytes) -> None:
+        """Keep the digests of the keys that are still in the tail."""
+        if self.tail_keys:
+            self.tail_keys = set(_digests(tail))
 
     async def _extend(self, messages: EncodedMessages) -> None:
         if messages.keys is not None:
@@ -202,7 +204,7 @@ class Draft:
 
     def _keys_in_tail(self) -> frozenset[str]:
         if self._tail_texts is None:
-            self._tail_texts = frozenset(keys_of(split_lines(self._kept) + self._lines))
+            self._tail_texts = frozenset(keys_of(split_lines(self._kept + self._fresh)))
         return self._tail_texts
 
     def _forget_keys(self) -> None:
@@ -215,7 +217,7 @@ class Draft:
         same = await self._keep_unchanged(messages)
         self.outcome.cleared += before - same
         self._forget_keys()
-        self.tail_keys = {digest(key) for key in keys_of(split_lines(self._kept))} if self.tail_keys else set()
+        self._forget_digests(self._kept)
         fresh = messages.since(same)
         self.tail_keys.update(map(digest, fresh.given_keys()))
         self._add(fresh)
@@ -223,8 +225,8 @@ class Draft:
 
     async def _keep_unchanged(self, messages: EncodedMessages) -> int:
         """Cut the draft down to the records at its start that equal `messages`; return how many they are."""
-        tail = self._kept + b"".join(self._lines)
-        self._lines = []
+        tail = self._kept + self._fresh
+        self._fresh, self._fresh_count = b"", 0
         same = 0
         for place, segment in enumerate(self.segments):
             part = messages.texts[same : same + segment.count]
@@ -232,8 +234,9 @@ class Draft:
                 # The records at its start may be the same all the same, and then they keep their keys and times.
                 del self.segments[place:]
                 tail = await self._lines_if_readable(segment) if part else b""
+                self._density = segment.size / max(1, len(tail))
                 if segment.keyed:
-                    self.tail_keys.update(digest(key) for key in keys_of(split_lines(tail)))
+                    self.tail_keys.update(_digests(tail))
                 break
             same += segment.count
         # Cut, not put together anew: a save that only adds keeps the very bytes, so a full tail is sealed as it is.
@@ -260,7 +263,8 @@ class Draft:
             return
         old = taken[0]
         stamp = Stamp(self._stamp.commit, format_time(old.at))
-        self._lines += encode_lines(old.seq, stamp, replace(change.message, keys=[old.key]))
+        self._fresh += encode_lines(old.seq, stamp, replace(change.message, keys=[old.key]))
+        self._fresh_count += 1
         if old.key is not None:
             self.tail_keys.add(digest(old.key))
         self._forget_keys()
@@ -270,9 +274,9 @@ class Draft:
         """Return the last record; None if there is none."""
         if not self.count:
             return None
-        if not self._lines and not self._kept:
+        if not self._fresh and not self._kept:
             await self._unseal()
-        line = self._lines[-1] if self._lines else self._kept[self._start_of_last_kept() :]
+        _, line = split_last(self._fresh or self._kept)
         return decode_records(self._keys.head, self.count - 1, 1, line)[0]
 
     async def _take_last(self) -> list[Record]:
@@ -280,32 +284,32 @@ class Draft:
         last = await self._last()
         if last is None:
             return []
-        if self._lines:
-            self._lines.pop()
+        if self._fresh:
+            self._fresh, _ = split_last(self._fresh)
+            self._fresh_count -= 1
         else:
-            self._kept = self._kept[: self._start_of_last_kept()]
+            self._kept, _ = split_last(self._kept)
             self._kept_count -= 1
         self._forget_keys()
         self.touched = True
         return [last]
-
-    def _start_of_last_kept(self) -> int:
-        return self._kept.rfind(b"\n", 0, -1) + 1
 
     async def _unseal(self) -> None:
         """Make the last segment the tail again."""
         segment = self.segments.pop()
         self._kept = await self._reader.lines(segment)
         self._kept_count = segment.count
+        self._density = segment.size / len(self._kept)
         if segment.keyed:
-            self.tail_keys.update(digest(key) for key in keys_of(split_lines(self._kept)))
+            self.tail_keys.update(_digests(self._kept))
 
     def _clear(self) -> None:
         if not self.count:
             return
         self.outcome.cleared += self.count
         self.segments = []
-        self._kept, self._kept_count, self._lines = b"", 0, []
+        self._kept, self._kept_count = b"", 0
+        self._fresh, self._fresh_count = b"", 0
         self.tail_keys = set()
         self._forget_keys()
         self.touched = True
@@ -329,15 +333,16 @@ class Draft:
         self.consumption = change.consumption
 
     def _add(self, messages: EncodedMessages) -> None:
-        self._lines += encode_lines(self.count, self._stamp, messages)
+        self._fresh += encode_lines(self.count, self._stamp, messages)
+        self._fresh_count += len(messages)
         self.outcome.appended += len(messages)
         self.touched = self.touched or bool(messages)
 
     def _kept_is_full(self) -> bool:
-        return self._is_base_tail() and (
-            len(self._base_frame()) >= self._sizes.seal
-            or len(self._kept) + sum(map(len, self._lines)) > self._sizes.chunk
-        )
+        if not self._is_base_tail():
+            # It was cut. What it was cut from tells well enough how much it takes compressed.
+            return len(self._kept) * self._density >= self._sizes.seal
+        return len(self._base_frame()) >= self._sizes.seal or len(self._kept) + len(self._fresh) > self._sizes.chunk
 
     def _is_base_tail(self) -> bool:
         return self._base is not None and self._kept == self._base.tail
@@ -347,19 +352,20 @@ class Draft:
 
     def _frame_of_kept(self) -> bytes:
         # The base's tail is sealed as the bytes that it already is: sealing compresses nothing.
-        return self._base_frame()
+        return self._base_frame() if self._is_base_tail() else compress(self._kept)
 
 
 def segment_of(chunk: Chunk, name: str, data: bytes) -> Segment:
     """Return what a head says of a chunk that was uploaded as `data` under `name`."""
-    texts = list(keys_of(chunk.lines))
+    lines = split_lines(chunk.lines)
+    texts = list(keys_of(lines))
     return Segment(
         name,
         chunk.first,
-        len(chunk.lines),
+        chunk.records,
         len(data),
         hashlib.sha256(data).hexdigest(),
-        content_of_lines(line[:-1] for line in chunk.lines),
+        content_of_lines(lines),
         len(texts),
         frozenset(digest(text) for text in texts) if texts else None,
     )
@@ -380,16 +386,6 @@ def _place(record: Record | None) -> tuple[int, datetime] | None:
     return None if record is None else (record.seq, record.at)
 
 
-def _grouped(lines: Sequence[bytes], most: int) -> list[list[bytes]]:
-    """Cut lines into groups of at most `most` bytes; a longer line is a group of its own. At least one group."""
-    if sum(map(len, lines)) <= most:
-        return [list(lines)]
-    groups: list[list[bytes]] = [[]]
-    size = 0
-    for line in lines:
-        if groups[-1] and size + len(line) > most:
-            groups.append([])
-            size = 0
-        groups[-1].append(line)
-        size += len(line)
-    return groups
+def _digests(lines: bytes) -> Iterator[bytes]:
+    """Yield the digests of the idempotency keys in lines."""
+    return map(digest, keys_of(split_lines(lines)))

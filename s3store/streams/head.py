@@ -29,7 +29,7 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "taken",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken",
 })  # fmt: skip
 
 
@@ -57,6 +57,11 @@ class Head:
     metadata: Metadata
     deleted_at: datetime | None = None
     """When the session was deleted: then this is a tombstone, with no records and no metadata."""
+    deleted_with: Mapping[str, str] = field(default_factory=dict)
+    """In a transcript's tombstone: the incarnation of each sibling, by its stream, that was deleted with it. One that
+    still lives is what a delete that died half-way has left."""
+    idle: int = 0
+    """How many of the last commits changed nothing but the fence."""
     siblings: Mapping[str, str] = field(default_factory=dict)
     """The commit that each sibling was at, by the sibling's name, when all were last saved together."""
     consumption: Consumption = UNTOUCHED
@@ -114,12 +119,16 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
     }
     if head.tail_keys:
         header["tail_keys"] = write_digests(head.tail_keys)
+    if head.idle:
+        header["idle"] = head.idle
     if head.siblings:
         header["siblings"] = dict(head.siblings)
     if head.consumption != UNTOUCHED:
         header["taken"] = head.consumption.to_json()
     if head.deleted_at is not None:
         header["deleted"] = {"at": format_time(head.deleted_at)}
+        if head.deleted_with:
+            header["deleted"]["with"] = dict(head.deleted_with)
     return pack({**head.extra, **header}, head.tail_frame)
 
 
@@ -188,7 +197,9 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         writer=_text(header["writer"]),
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
-        siblings={_text(name): _text(commit) for name, commit in header.get("siblings", {}).items()},
+        deleted_with={} if deleted is None else _texts(deleted.get("with", {})),
+        idle=whole_number(header.get("idle", 0)),
+        siblings=_texts(header.get("siblings", {})),
         consumption=Consumption.from_json(header.get("taken", {})),
         extra=extra,
         size=size,
@@ -199,6 +210,10 @@ def _text(found: JsonValue) -> str:
     if not isinstance(found, str):
         raise TypeError("no text")
     return found
+
+
+def _texts(found: JsonValue) -> dict[str, str]:
+    return {_text(name): _text(value) for name, value in found.items()}
 
 
 def _check_counts(key: str, head: Head) -> None:

@@ -4,14 +4,15 @@ What is said of order here is said of safety:
 
 - segments are uploaded before the head that names them, and deleted only after a head that does not name them has
   surely landed;
-- a delete lists, then swaps the head to a tombstone with its fence raised, and only then deletes what it had listed;
-  a writer that finds another fence than the one it uploaded under uploads again. So nothing that a head names is ever
-  deleted, however long a writer slept.
+- a delete or a clean-up lists, then swaps the head to one with its fence raised, and only then deletes what it had
+  listed (`removal`); a writer that finds another fence than the one it uploaded under uploads again. So nothing that a
+  head names is ever deleted, however long a writer slept.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,19 +23,22 @@ from ..errors import (
     CorruptObject,
     Decide,
     FixTheCall,
+    NotCached,
     OutcomeUnknown,
     SessionDeleted,
     SessionNotFound,
     StoreUnavailable,
+    UnsupportedFormat,
 )
-from ..keys import INBOX, TRANSCRIPT, StreamKeys, session_prefix
+from ..keys import INBOX, TRANSCRIPT, StreamKeys
 from ..model import Committed, Record, SessionInfo, Transcript
-from ..objects.base import NoSuchKey, NotModified, all_keys
+from ..objects.base import NoSuchKey, NotModified, parsed
 from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
 from .records import decode_lines, decode_records, keys_of, split_lines
+from .removal import finish
 from .segments import unpack_segment
 from .terms import Terms, living
 
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from .change import Plan
     from .draft import Sizes
+    from .fence import Fencing
     from .segments import Segment
 
 INBOX_SEAL = 64 * 1024
@@ -72,7 +77,11 @@ class Listener(Protocol):
 
 
 class Streams:
-    """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth."""
+    """Every stream of one archive. Made once; what it remembers between calls are guesses, never truth.
+
+    Commits read `store`; who only reads gets heads from `reader`, which may be content with what is a little older; and
+    `kept` gives heads to guess with, asking nobody.
+    """
 
     def __init__(
         self,
@@ -82,9 +91,13 @@ class Streams:
         sizes: Sizes,
         listener: Listener | None = None,
         *,
+        reader: ObjectStore | None = None,
+        kept: ObjectStore | None = None,
         guess_bytes: int = 16 * 1024 * 1024,
     ) -> None:
         self._store = store
+        self._reader = reader or store
+        self._kept = kept
         self._runtime = runtime
         self._policy = policy
         self._sizes = sizes
@@ -136,7 +149,7 @@ class Streams:
         key = place.keys.head
         async with self._turns.of(key):
             announced = self._announced(place, change)
-            guess = _ABSENT if change.must_be_new else self._guesses.get(key)
+            guess = _ABSENT if change.must_be_new else await self._guess(place.keys)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
             try:
@@ -153,22 +166,15 @@ class Streams:
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
         return landed
 
-    async def delete(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> bool:
-        """Delete a session with all that is kept beside it; tell whether there was one."""
-        place = self._place(session_id, stream)
-        async with self._turns.of(place.keys.head):
-            # Listed before the swap: what is uploaded later is not in the list, what was uploaded before is fenced.
-            listed = [key for key in await all_keys(self._store, session_prefix(session_id)) if key != place.keys.head]
-            self._guesses.forget(place.keys.head)
-            deletion = Deletion(place, terms, listed=bool(listed))
-            landed = await commit(self._store, self._runtime, self._policy, _Cell(self, place.keys), deletion)
-            self._guesses.forget(place.keys.head)
-            await self._publish(place, landed.known, None if landed.proposal is None else deletion.commit_id)
-            if landed.proposal is not None:
-                # A commit may have sealed more between the listing and the swap.
-                sealed = () if landed.base.state is None else landed.base.state.segments
-                await place.remove(sorted({*listed, *(place.keys.segment(segment.name) for segment in sealed)}))
-        return living(landed.base.state) is not None
+    async def swap(self, keys: StreamKeys, change: Fencing | Deletion) -> Landed[Head]:
+        """Run a change of a head, and tell the index what stands then. Raises what the commit protocol raises."""
+        async with self._turns.of(keys.head):
+            self._guesses.forget(keys.head)
+            landed = await commit(self._store, self._runtime, self._policy, _Cell(self, keys), change)
+            self._guesses.forget(keys.head)
+            place = Workplace(self._store, self._runtime, keys)
+            await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
+        return landed
 
     async def resolve(self, session_id: str, commit_id: str, *, stream: str = TRANSCRIPT) -> bool:
         """Tell whether a commit of unknown outcome has landed; after this, one that has not never will.
@@ -229,7 +235,7 @@ class Streams:
         keys = StreamKeys.of(session_id, stream)
         gap: Head | None = None
         for _ in range(_RESTARTS):
-            head = await self._live(session_id, stream, terms)
+            head = await self._live(session_id, stream, terms, asked=gap is not None)
             first = first_of(head)
             try:
                 sealed = await self._sealed(keys, _segments_from(head, first), first)
@@ -259,7 +265,7 @@ class Streams:
             try:
                 window = await self._sealed(keys, wanted[at : at + _READ_AHEAD], start)
             except NoSuchKey as gone:
-                _refuse_gap(keys, gone, head, await self._live(session_id, stream, terms))
+                _refuse_gap(keys, gone, head, await self._live(session_id, stream, terms, asked=True))
                 raise _replaced(session_id) from None
             for part in window:
                 yield [Record.from_fields(line) for line in part]
@@ -274,10 +280,20 @@ class Streams:
         line = split_lines(await self._kept_lines(keys, segment))[seq - segment.first]
         return decode_records(keys.segment(segment.name), seq, 1, line + b"\n")[0]
 
+    async def fetch(self, session_id: str, *, stream: str = TRANSCRIPT) -> int:
+        """Read a head and its segments one after the other, and return their size in bytes; the records do not matter.
+
+        Raises `SessionNotFound`, and `NoSuchKey` if the transcript is replaced meanwhile.
+        """
+        head = await self._live(session_id, stream, Terms(), asked=True)
+        for segment in head.segments:
+            await self.segment_lines(StreamKeys.of(session_id, stream), segment)
+        return head.total_size
+
     async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
         """Return the lines of a segment. Raises `NoSuchKey` if it is gone."""
         stored = await self._store.get(keys.segment(segment.name))
-        return unpack_segment(keys, segment, stored.body)
+        return (await parsed(stored, partial(unpack_segment, keys, segment))).value
 
     async def _kept_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
         """Return the lines of a segment that is read record by record: the last ones read so are kept."""
@@ -306,29 +322,40 @@ class Streams:
         sealed = await self._sealed(keys, head.segments, 0)
         return list(chain(*sealed, _tail_from(keys, head, 0)))
 
-    async def read_head(self, keys: StreamKeys, guess: Known[Head] | None = None) -> Known[Head]:
-        """Read a head from the store, and remember it; no more than its ETag where it still is the `guess`."""
+    async def read_head(
+        self, keys: StreamKeys, store: ObjectStore | None = None, guess: Known[Head] | None = None
+    ) -> Known[Head]:
+        """Read a head, from the store itself unless another is given, and remember it.
+
+        One that is the `guess`, or that this process remembers, is not sent again if it has not changed.
+        """
+        known = guess or self._guesses.get(keys.head) or _ABSENT
         try:
-            stored = await self._store.get(keys.head, if_none_match=None if guess is None else guess.etag)
+            stored = await (store or self._store).get(keys.head, if_none_match=known.etag)
+            known = Known[Head](*await parsed(stored, partial(unpack_head, keys)))
+        except NotModified:
+            pass
         except NoSuchKey:
             known = _ABSENT
-        except NotModified:
-            if guess is None:
-                raise
-            known = guess
-        else:
-            known = Known(unpack_head(keys, stored.body), stored.etag)
         self._guesses.put(keys.head, known)
         return known
 
     async def look(self, keys: StreamKeys) -> Known[Head]:
-        """Read a head from the store, sparing what this process still remembers of it."""
-        return await self.read_head(keys, self._guesses.get(keys.head))
+        """Read a head as fresh as the caller of the archive wants it."""
+        return await self.read_head(keys, self._reader)
 
-    def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Announced:
-        if self._listener is None or place.keys.stream != TRANSCRIPT:
-            return change
-        return _Announced(self._listener, place.keys.session_id, change)
+    async def _guess(self, keys: StreamKeys) -> Known[Head] | None:
+        """Return a state that a head may be in: what this process remembers of it, or what this machine has kept."""
+        known = self._guesses.get(keys.head)
+        if known is not None or self._kept is None:
+            return known
+        try:
+            return await self.read_head(keys, self._kept)
+        except (NotCached, CorruptObject, UnsupportedFormat):
+            return None
+
+    def _announced(self, place: Workplace, change: StreamChange) -> StreamChange | _Creation:
+        return change if place.keys.stream != TRANSCRIPT else _Creation(self, place, self._listener, change)
 
     async def _publish(self, place: Workplace, known: Known[Head], commit_id: str | None) -> None:
         """Tell the index what stands. `commit_id` names what was written to it, None if nothing was."""
@@ -349,13 +376,17 @@ class Streams:
     def _place(self, session_id: str, stream: str) -> Workplace:
         return Workplace(self._store, self._runtime, StreamKeys.of(session_id, stream))
 
-    async def _live(self, session_id: str, stream: str, terms: Terms) -> Head:
-        known = await self.read_head(StreamKeys.of(session_id, stream))
-        terms.check(session_id, known.state)
-        live = living(known.state)
-        if live is None:
-            raise SessionNotFound(f"session {session_id!r}: not found")
-        return live
+    async def _live(self, session_id: str, stream: str, terms: Terms, *, asked: bool = False) -> Head:
+        """Return the head of a session that there is, with `asked` as the store says that it is now."""
+        asked = asked or self._reader is self._store
+        known = await self.read_head(StreamKeys.of(session_id, stream), self._store if asked else self._reader)
+        try:
+            return _checked(session_id, known.state, terms)
+        except Decide:
+            # As in a commit: only the store itself turns a caller down.
+            if asked:
+                raise
+        return await self._live(session_id, stream, terms, asked=True)
 
     async def _sealed(self, keys: StreamKeys, segments: Sequence[Segment], first: int) -> list[list[RecordFields]]:
         """Read segments side by side; of each, the records from the number `first` on."""
@@ -390,23 +421,30 @@ class _Cell:
         self.session_id = keys.session_id
 
     async def read(self) -> Known[Head]:
-        self._last = await self._streams.read_head(self._keys, self._last)
+        self._last = await self._streams.read_head(self._keys, guess=self._last)
         return self._last
 
 
-class _Announced:
-    """A change of which the index is told before it makes a session of nothing, or of a deleted one."""
+class _Creation:
+    """A change to a transcript, which may make a session of nothing, or of a deleted one.
 
-    def __init__(self, listener: Listener, session_id: str, change: StreamChange) -> None:
+    Before it does, what is left of the deleted one goes, and the index is told.
+    """
+
+    def __init__(self, streams: Streams, place: Workplace, listener: Listener | None, change: StreamChange) -> None:
         self.commit_id = change.commit_id
+        self._streams = streams
+        self._place = place
         self._listener = listener
-        self._session_id = session_id
         self._change = change
 
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
         proposal = await self._change.propose(base)
         if proposal is not None and living(base.state) is None:
-            await self._listener.announce(self._session_id, proposal.state)
+            if base.state is not None:
+                await finish(self._streams, self._place, base.state.deleted_with)
+            if self._listener is not None:
+                await self._listener.announce(self._place.keys.session_id, proposal.state)
         return proposal
 
 
@@ -422,6 +460,14 @@ class _Segments:
 
     async def keys(self, segment: Segment) -> frozenset[str]:
         return await self._streams.segment_keys(self._keys, segment)
+
+
+def _checked(session_id: str, head: Head | None, terms: Terms) -> Head:
+    terms.check(session_id, head)
+    live = living(head)
+    if live is None:
+        raise SessionNotFound(f"session {session_id!r}: not found")
+    return live
 
 
 def _committed(session_id: str, change: StreamChange, landed: Landed[Head]) -> Committed:

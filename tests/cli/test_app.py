@@ -29,6 +29,7 @@ EXITS = {
     errors.InvalidRecord: 2,
     errors.InvalidSessionId: 2,
     errors.LeaseLost: 4,
+    errors.NotCached: 5,
     errors.OutcomeUnknown: 8,
     errors.SessionDeleted: 4,
     errors.SessionExists: 4,
@@ -52,7 +53,8 @@ def exit_of(error: BaseException) -> int:
 
 
 def test_every_error_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
-    assert EXITS.keys() == leaves(errors.S3StoreError) | {errors.Conflict}  # of which one is a kind of its own
+    kinds_of_their_own = {errors.Conflict, errors.StoreUnavailable}
+    assert EXITS.keys() == leaves(errors.S3StoreError) | kinds_of_their_own
     for kind, code in EXITS.items():
         named = {"session_id": "s", "commit_id": "c"} if kind is errors.OutcomeUnknown else {}
         assert exit_of(kind("session 's': so it is", **named)) == code
@@ -129,7 +131,8 @@ def test_completion_scripts(cli: Cli, shell: str) -> None:
 def test_completion_knows_the_commands(cli: Cli) -> None:
     cli.env |= {"_S3STORE_COMPLETE": "bash_complete", "COMP_WORDS": "s3store s", "COMP_CWORD": "1"}
     out, _ = cli.start().communicate(timeout=20)
-    assert {line.split(",")[1] for line in out.decode().split()} == {"show", "stat", "set", "send", "spawn"}
+    wanted = {"search", "show", "stat", "set", "send", "spawn"}
+    assert {line.split(",")[1] for line in out.decode().split()} == wanted
 
 
 @pytest.mark.parametrize("args", [("show", "--raw"), ("export", "--out", "-")])

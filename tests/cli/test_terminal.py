@@ -109,3 +109,26 @@ def test_export_does_not_write_bytes_of_a_session_to_a_terminal(cli: Cli, store:
     code, shown = on_terminal(cli, "export", "s", "--out", "-")
     assert code == 2
     assert "\x1b" not in shown
+
+
+def test_artifacts_are_listed_in_a_table_and_not_written_to_a_terminal(cli: Cli, store: SessionStore) -> None:
+    store.artifacts("s").put("name " * 40, HOSTILE, tool=HOSTILE)
+    code, shown = on_terminal(cli, "artifacts", "ls", "s")
+    assert code == 0
+    assert max(map(len, plain(shown).splitlines())) <= WIDTH
+    code, got = on_terminal(cli, "artifacts", "get", "s", "name " * 40)
+    assert code == 2
+    assert "raw bytes" in plain(got)
+    for told in (plain(shown), plain(got)):
+        assert not {"\x1b", "\x07", "\x08", "\x9b"} & set(told)
+
+
+def test_a_long_transfer_shows_a_bar_and_a_name_cannot_drive_it(cli: Cli, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(9 * 1024 * 1024))
+    code, shown = on_terminal(cli, "artifacts", "put", "s", large, "--name", HOSTILE + "[red]d[/red]")
+    assert code == 0
+    assert "━" in shown
+    assert "9.4/9.4 MB" in shown
+    assert "[red]d[/red]" in shown
+    assert "\x1b]0;owned" not in shown

@@ -20,6 +20,7 @@ from s3store.contracts.a3s import (
     VerificationCheck,
     VerificationReport,
 )
+from s3store.objects.counting import CountingStore
 from tests.archives import QUICK
 
 from .faults import Faulty, Killed, outage
@@ -292,3 +293,19 @@ def test_a_sibling_whose_answer_is_lost_is_settled_inside(memory: Place, sibling
     save("a", second)
     assert load("a") == second
     assert left == [0]
+
+
+def test_what_has_not_changed_after_a_turn_is_not_written_again(memory: Place) -> None:
+    counted = CountingStore(memory.objects)
+    store = A3sStore(SessionStore(counted, policy=QUICK))
+
+    def after_a_turn(number: int) -> tuple[int, int]:
+        counted.reset()
+        store.save(document("a", updated_at=number))
+        for name, (first, _, _) in SIBLINGS.items():
+            getattr(store, f"save_{name}")("a", first)
+        counts = counted.reset()
+        return counts.gets, counts.puts
+
+    after_a_turn(1)
+    assert after_a_turn(2) == (4, 2)

@@ -11,11 +11,19 @@ import pytest
 
 from s3store import AsyncSessionStore, InvalidOption, SessionStore
 from s3store.contracts import a3s, agent_assembly, brainwires, zeroclaw
+from tests.archives import open_place
 from tests.test_faces import methods, signature
 
+from .faces import on
+from .test_a3s import document
+
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
     from s3store.contracts.agent_assembly import SessionStore as AgentAssembly
     from s3store.contracts.brainwires import SessionStore as Brainwires
+
+pytest_plugins = ["tests.archive_fixtures"]
 
 CONTRACTS = [
     (brainwires.BrainwiresStore, brainwires.AsyncBrainwiresStore, brainwires.SessionStore),
@@ -107,6 +115,28 @@ def test_several_contracts_share_an_archive() -> None:
         known[0].delete("a")
         assert known[1].load("a") == [zeroclaw.ChatMessage("user", "of zeroclaw")]
         assert known[2].load(record.session_id) == record
+
+
+@pytest.mark.aioboto3
+def test_each_contract_works_on_aioboto3(request: pytest.FixtureRequest, tmp_path: Path, closing: ExitStack) -> None:
+    store = open_place("s3-async", request, tmp_path, closing).open()
+    chats = on(store, brainwires.BrainwiresStore, brainwires.AsyncBrainwiresStore)
+    chats.save("a", [brainwires.Message("user", "x")])
+    assert chats.load("a") == [brainwires.Message("user", "x")]
+    documents = on(store, a3s.A3sStore, a3s.AsyncA3sStore)
+    documents.save(document("a"))
+    documents.save_trace_events("a", [])
+    assert (documents.load("a"), documents.load_trace_events("a"), documents.list()) == (document("a"), [], ["a"])
+    documents.health_check()
+    records = on(store, agent_assembly.AgentAssemblyStore, agent_assembly.AsyncAgentAssemblyStore)
+    record = agent_assembly.SessionRecord(agent_assembly.SessionId(bytes(16)), agent_assembly.AgentId(bytes(16)), 1)
+    records.save(record)
+    assert records.load(record.session_id) == record
+    backend = on(store, zeroclaw.ZeroclawBackend, zeroclaw.AsyncZeroclawBackend, coalesce=3600)
+    backend.append("a", zeroclaw.ChatMessage("assistant", ""))
+    for text in ("one", "two", "three"):
+        backend.update_last("a", zeroclaw.ChatMessage("assistant", text))
+    assert backend.load("a") == [zeroclaw.ChatMessage("assistant", "three")]
 
 
 CASE_OF_THE_SEARCH = 75

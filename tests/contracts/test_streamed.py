@@ -190,6 +190,25 @@ def test_closing_says_when_it_could_not_write_it(faulty: Faulty, backend: Zerocl
         store.close()
 
 
+def test_of_several_backends_that_are_closed_one_that_fails_keeps_no_other_from_writing(
+    memory: Place, faulty: Faulty, store: SessionStore, timers: Timers
+) -> None:
+    backends = [ZeroclawBackend(store, coalesce=INTERVAL) for _ in range(3)]
+    for number, backend in enumerate(backends):
+        backend.append(f"{number}", answer(""))
+        backend.update_last(f"{number}", answer("one"))
+        backend.update_last(f"{number}", answer("two"))
+
+    def broken(verb: str, key: str) -> None:
+        if is_head(verb, key) and key.endswith("zeroclaw%2f1/transcript.jsonl.zst"):
+            outage(verb, key)
+
+    faulty.before = broken
+    with pytest.raises(StoreUnavailable):
+        store.close()
+    assert [seen(memory, f"{number}") for number in range(3)] == [["two"], ["one"], ["two"]]
+
+
 def test_another_writers_message_is_never_overwritten(
     memory: Place, timers: Timers, backend: ZeroclawBackend, caplog: pytest.LogCaptureFixture
 ) -> None:

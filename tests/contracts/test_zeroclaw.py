@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from s3store import CorruptObject, InvalidOption, InvalidRecord, SessionStore, Turn
+from s3store import CommitPolicy, CorruptObject, InvalidOption, InvalidRecord, SessionStore, Turn
 from s3store.contracts.zeroclaw import (
     AsyncZeroclawBackend,
     ChatMessage,
@@ -512,13 +512,18 @@ def test_an_outage_is_never_an_empty_answer(memory: Place) -> None:
             call()
 
 
-def test_an_append_whose_answer_is_lost_is_there_once(memory: Place) -> None:
+@pytest.mark.parametrize("attempts", [40, 1])
+def test_what_is_written_while_answers_are_lost_is_there_once(memory: Place, attempts: int) -> None:
     faulty = Faulty(memory.objects)
-    backend = ZeroclawBackend(SessionStore(faulty, policy=QUICK))
+    policy = CommitPolicy(seconds=20, attempts=attempts, pause=0.0001, longest_pause=0.0001)
+    backend = ZeroclawBackend(SessionStore(faulty, policy=policy))
     for number in range(3):
         faulty.after = answers_lost(1)
         backend.append("a", user(f"{number}"))
+        faulty.after = answers_lost(1)
+        backend.set_session_state("a", "running", f"{number}")
     assert backend.load("a") == [user("0"), user("1"), user("2")]
+    assert backend.get_session_state("a").turn_id == "2"  # type: ignore[union-attr]
 
 
 def test_appends_that_race_a_clear_come_before_or_behind_it(place: Place) -> None:
@@ -533,6 +538,26 @@ def test_appends_that_race_a_clear_come_before_or_behind_it(place: Place) -> Non
     assert cleared + len(left) == 10
     assert user("old") not in left
     assert len(set(left)) == len(left) == writers[0].get_session_metadata("a").message_count
+
+
+def test_appends_that_race_a_delete_go_with_it_or_begin_anew(place: Place) -> None:
+    writers = [open_contract(place) for _ in range(9)]
+    fill(writers[0], "a", "old", "older")
+    writers[0].set_session_name("a", "Old")
+
+    def call(writer: Any, number: int) -> Any:
+        return writer.delete_session("a") if number == 8 else writer.append("a", user(f"{number}"))
+
+    *_, deleted = side_by_side(writers, call)
+    assert deleted is True
+    left = writers[0].load("a")
+    assert not {user("old"), user("older")} & set(left)
+    assert len(set(left)) == len(left)
+    found = open_contract(place).get_session_metadata("a")
+    assert (found is None) == (not left)
+    if found is not None:
+        assert (found.message_count, found.name) == (len(left), None)
+    assert open_contract(place).list_sessions() == ["a"] * bool(left)
 
 
 def test_a_session_resumed_during_the_cleanup_stays(memory: Place, clock: Clock) -> None:

@@ -48,7 +48,7 @@ def test_a_flipped_or_missing_byte_of_a_page_is_told() -> None:
 
 
 def test_a_manifest_comes_back_as_it_was() -> None:
-    manifest = EMPTY.next("01kcommit", [page()[0]])
+    manifest = EMPTY.with_pages([page()[0]]).next("01kcommit")
     assert read_manifest(write_manifest(manifest)) == manifest
     assert manifest.version == 1
     assert read_manifest(write_manifest(EMPTY)) == EMPTY
@@ -57,12 +57,12 @@ def test_a_manifest_comes_back_as_it_was() -> None:
 def test_a_manifest_keeps_the_ids_of_the_last_swaps() -> None:
     manifest = EMPTY
     for number in range(100):
-        manifest = manifest.next(f"c{number}", [])
+        manifest = manifest.with_pages([]).next(f"c{number}")
     assert manifest.commits == tuple(f"c{number}" for number in range(36, 100))
 
 
 def test_a_flipped_or_missing_byte_of_a_manifest_is_told() -> None:
-    data = write_manifest(EMPTY.next("01kcommit", [page()[0]]))
+    data = write_manifest(EMPTY.with_pages([page()[0]]).next("01kcommit"))
     for at in range(len(data)):
         damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
         with pytest.raises((CorruptObject, UnsupportedFormat), match="index/manifest"):

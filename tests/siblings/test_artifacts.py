@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from s3store import (
     Artifact,
+    ArtifactInfo,
     ArtifactLimits,
     ArtifactNotFound,
     Artifacts,
@@ -27,6 +30,7 @@ from s3store.changes import Append
 from s3store.keys import StreamKeys
 from s3store.runtime import run
 from s3store.siblings.artifact_plan import INLINE
+from s3store.siblings.artifact_set import ArtifactSet, Entry
 from s3store.streams.change import FixedPlan
 from tests.archives import prepare, s3_options
 
@@ -387,3 +391,27 @@ def test_what_was_loaded_is_comfortable(memory: Place) -> None:
     found = artifacts.get("n")
     assert (found.name, found.text) == ("n", "é")
     assert "é" not in repr(Artifact(found.info, MIDDLE))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=5,
+)
+FIELDS = st.sampled_from(
+    ["name", "media_type", "tool", "attributes", "size", "sha256", "text", "base64", "body", "put", "remove"]
+)
+
+
+@given(JSON | st.dictionaries(FIELDS, JSON | st.dictionaries(FIELDS, JSON)), FIELDS, JSON)
+def test_whatever_a_record_says_it_tells_of_artifacts_or_is_refused(record: Any, field: str, odd: Any) -> None:
+    right = Entry(ArtifactInfo("n", "x/y", "t", {"a": 1}, 1, hashlib.sha256(b"x").hexdigest(), None), b"x")
+    for message in (record, {"put": {**right.to_json(), field: odd}}):
+        try:
+            found = ArtifactSet.of("k", [message])
+        except CorruptObject:
+            continue
+        for entry in found.entries.values():
+            assert Entry.from_json(entry.to_json()).same_as(entry)
+            assert found.size == entry.info.size
+            assert found.bodies == {body for body in [entry.info.body] if body is not None}

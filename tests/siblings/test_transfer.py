@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from s3store import Artifacts, Conflict, CorruptObject, InvalidOption, SessionStore, StoreUnavailable
+from s3store import AccessDenied, Artifacts, Conflict, CorruptObject, InvalidOption, SessionStore, StoreUnavailable
 from s3store.keys import StreamKeys
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from s3store.objects.base import Part, StoredObject, Upload
+    from s3store.objects.base import Part, StartedUpload, StoredObject, Upload
     from tests.archives import Place
 
 pytest_plugins = ["tests.archive_fixtures"]
@@ -173,6 +173,16 @@ def test_an_interrupted_upload_goes_on_in_every_store(place: Place, file: Path) 
     assert KEYS.body(str(info.body)) == started.upload.key
     assert run(place.objects.list_uploads(KEYS.segments)) == []
     assert place.open().artifacts("a").get("n").data == LARGE
+
+
+def test_who_may_not_list_uploads_sends_all_parts(watched: Watched, artifacts: Artifacts, file: Path) -> None:
+    async def denied(prefix: str) -> list[StartedUpload]:
+        raise AccessDenied("s3:ListBucketMultipartUploads")
+
+    watched.list_uploads = denied  # type: ignore[method-assign]
+    artifacts.put("n", file)
+    assert sorted(watched.sent) == [1, 2, 3]
+    assert artifacts.get("n").data == LARGE
 
 
 def test_the_parts_of_every_store_are_known_again(place: Place) -> None:

@@ -93,7 +93,7 @@ def test_a_plan_can_be_run_again_with_less_in_it() -> None:
 
 
 def test_a_soak_counts_what_it_ran(capsys: pytest.CaptureFixture[str]) -> None:
-    tally = soak(start=0, seeds=20, seconds=None, mode="lossy")
+    tally = soak(start=0, seeds=20, seconds=None, mode="lossy", scenario="sessions")
 
     assert tally.histories == 20
     assert tally.failed == 0

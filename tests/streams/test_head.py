@@ -160,7 +160,7 @@ ODD: list[JsonValue] = [
 ]
 FIELDS = [
     "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys", "created_at", "updated_at",
-    "writer", "metadata", "deleted", "session", "stream", "format",
+    "writer", "metadata", "deleted", "session", "stream", "format", "siblings",
 ]  # fmt: skip
 SEGMENT_FIELDS = ["name", "first", "count", "bytes", "sha256", "content", "keyed", "keys"]
 METADATA_FIELDS = ["name", "labels", "attributes", "turn", "state"]
@@ -175,7 +175,7 @@ def test_whatever_stands_in_a_header_field_nothing_but_our_errors_come_of_it(sea
         outcome({**READS, **WRITES}[call], sealed.open())
 
 
-@pytest.mark.parametrize("field", [field for field in FIELDS if field not in {"tail_keys", "deleted"}])
+@pytest.mark.parametrize("field", [field for field in FIELDS if field not in {"tail_keys", "deleted", "siblings"}])
 def test_a_head_that_lacks_a_field_is_refused(sealed: Place, field: str) -> None:
     rewrite(sealed, lambda header: header.pop(field))
     assert outcome(READS["load"], sealed.open()) in {"CorruptObject", "UnsupportedFormat"}

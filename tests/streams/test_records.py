@@ -12,6 +12,7 @@ import math
 import re
 import uuid
 from collections import OrderedDict, UserDict, namedtuple
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
@@ -26,11 +27,13 @@ from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.streams.records import (
     Stamp,
+    cut_into,
     decode_records,
     encode_lines,
     keys_of,
     message_of,
     same_at_start,
+    split_last,
     split_lines,
 )
 from tests.archives import in_step
@@ -139,6 +142,14 @@ class Row(list[int]):
     pass
 
 
+class Holder:
+    """Its attributes are a dict that shares its names with those of others."""
+
+    def __init__(self, value: object) -> None:
+        self.first = None
+        self.it = value
+
+
 @dataclasses.dataclass
 class Message:
     role: str
@@ -176,7 +187,9 @@ REFUSED: dict[str, object] = {
     "date": dt.date(2026, 1, 1),
     "dataclass": Message("user"),
     "dataclass-inside": [{"message": Message("user")}],
+    "time": dt.time(12),
     "uuid": uuid.UUID(int=1),
+    "text-that-orjson-takes-as-it-is": orjson.Fragment(b"not JSON"),
     "decimal": decimal.Decimal(1),
     "complex": 1j,
     "enum-of-its-own": Colour.RED,
@@ -243,7 +256,7 @@ def test_a_message_comes_back_as_it_was_given(name: str) -> None:
 
 @pytest.mark.parametrize("name", EXACT)
 def test_a_stored_line_is_one_line_of_json_that_any_reader_can_read(name: str) -> None:
-    (line,) = encode_lines(7, STAMP, encode_messages([EXACT[name]], ['a "key", quoted']))
+    line = encode_lines(7, STAMP, encode_messages([EXACT[name]], ['a "key", quoted']))
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     found = json.loads(line)
@@ -276,6 +289,28 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_sent(name: str, cou
             with pytest.raises(InvalidRecord):
                 call(store)
     assert counted.counts.requests == 0
+
+
+AROUND: dict[str, Callable[[object], object]] = {
+    "list": lambda value: [None, value, None],
+    "tuple": lambda value: (None, value),
+    "object": lambda value: {"null": None, "it": value},
+    "object-of-text-subclasses": lambda value: {Text("it"): value},
+    "object-of-many-names": lambda value: {**dict.fromkeys("abcdefgh"), "it": value},
+    "object-subclass": lambda value: OrderedDict(it=value),
+    "list-subclass": lambda value: Row([value]),  # type: ignore[list-item]
+    "named-tuple": lambda value: OldPair(1, value),
+    "attributes-of-an-instance": lambda value: vars(Holder(value)),
+    "beside-others": lambda value: [{}, [], value, {"a": [1.5, Number.SEVEN]}],
+    "deeper": lambda value: {"a": [{"b": [[{"c": (1, value)}]]}, "x"], "d": "y"},
+}
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_json_cannot_hold_is_found_wherever_it_stands(name: str, around: str) -> None:
+    with pytest.raises(InvalidRecord, match="message 1: "):
+        encode_messages(["good", AROUND[around](REFUSED[name]), "good"])
 
 
 @pytest.mark.parametrize("name", REFUSED_KEYS)
@@ -365,7 +400,7 @@ def test_any_json_comes_back_equal_on_both_faces(messages: list[JsonValue], more
 @given(st.lists(st.tuples(values, st.none() | st.text(max_size=8)), max_size=6))
 def test_a_line_can_be_taken_apart_without_being_parsed(pairs: list[tuple[JsonValue, str | None]]) -> None:
     encoded = encode_messages([message for message, _ in pairs], [key for _, key in pairs])
-    data = b"".join(encode_lines(3, STAMP, encoded))
+    data = encode_lines(3, STAMP, encoded)
     lines = split_lines(data)
     assert [message_of(line) for line in lines] == encoded.texts
     assert same_at_start(data, encoded.texts) == (len(pairs), len(data))
@@ -377,6 +412,20 @@ def test_a_line_can_be_taken_apart_without_being_parsed(pairs: list[tuple[JsonVa
     records = decode_records("k", 3, len(pairs), data)
     assert [(typed(record.message), record.key) for record in records] == [(typed(m), k) for m, k in pairs]
     assert [record.seq for record in records] == list(range(3, 3 + len(pairs)))
+
+
+@settings(deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 12), max_size=12), st.integers(1, 40))
+def test_lines_are_cut_only_where_one_ends(lengths: list[int], most: int) -> None:
+    lines = [b"x" * (length - 1) + b"\n" for length in lengths]
+    parts = cut_into(b"".join(lines), most)
+    assert b"".join(parts) == b"".join(lines)
+    assert all(len(part) <= most or part.count(b"\n") == 1 for part in parts)
+    assert all(part.endswith(b"\n") for part in parts) or parts == [b""]
+    for part, following in pairwise(parts):
+        assert len(part) + following.index(b"\n") + 1 > most  # as much in each as goes in
+    if lines:
+        assert split_last(b"".join(lines)) == (b"".join(lines[:-1]), lines[-1])
 
 
 def line(**changes: JsonValue) -> bytes:
@@ -406,6 +455,7 @@ def line(**changes: JsonValue) -> bytes:
         b"\xff\n",
         line()[:-2] + b"\n",
         line() + b"\n",
+        line(message="m" * 300_000) + b"\n",
         line() + line(),
         b'{"wide":true,"seq":0,"commit":"c","at":"2026-11-20T09:30:00.000000Z","message":NaN}\n',
         b'{"wide":true,' + b"[" * 100_000 + b"\n",

@@ -6,7 +6,9 @@ Of the archive's metadata a session uses `name`, `agent` (the alias), `channel`,
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from ...changes import Append, Change, Clear, MarkActive, RemoveLast, Update
@@ -19,14 +21,17 @@ from .model import ChatMessage, SessionContext, SessionMetadata, SessionState, T
 from .streamed import StreamedAnswers
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
     from datetime import datetime
+    from typing import Any
 
     from ...archive import Archive
-    from ...model import Committed, SessionInfo
+    from ...model import Committed, SessionInfo, Transcript
 
 NAMESPACE = "zeroclaw"
 """What the ids of these sessions start with in the archive, before a slash."""
 _IDLE = "idle"
+_AT_ONCE = 8
 _LONGEST = 10**10
 """The longest time ago that is reckoned with, in seconds: before it there was no session."""
 
@@ -49,17 +54,18 @@ class ZeroclawCore:
 
     async def load(self, session_key: str) -> list[ChatMessage]:
         """See `SessionBackend.load`."""
-        return [each.message for each in await self.load_with_timestamps(session_key)]
+        transcript = await self._transcript(session_key)
+        if transcript is None:
+            return []
+        with reading(transcript.info.id):
+            return [ChatMessage.from_json(message) for message in transcript.messages]
 
     async def load_with_timestamps(self, session_key: str) -> list[TimestampedMessage]:
         """See `SessionBackend.load_with_timestamps`."""
-        await self._streamed.finish(session_key)
-        session = self._sessions.session(session_key)
-        try:
-            transcript = await session.load()
-        except SessionNotFound:
+        transcript = await self._transcript(session_key)
+        if transcript is None:
             return []
-        with reading(session.id):
+        with reading(transcript.info.id):
             return [TimestampedMessage(ChatMessage.from_json(each.message), each.at) for each in transcript.records]
 
     async def append(self, session_key: str, message: ChatMessage) -> None:
@@ -126,13 +132,13 @@ class ZeroclawCore:
         before = self._runtime.now() - timedelta(seconds=min(ttl_hours * 3600, _LONGEST))
         await self._streamed.flush()
         stale = [found async for found in self._sessions.summaries() if _last_activity(found) < before]
-        return sum([await self._delete_if_stale(found, before) for found in stale])
+        return await self._how_many(self._delete_if_stale(found, before) for found in stale)
 
     # --- What is said of a session ---
 
     async def set_session_name(self, session_key: str, name: str) -> None:
         """See `SessionBackend.set_session_name`."""
-        await self._change(session_key, Update(name=name or None))
+        await self._say(session_key, Update(name=name or None))
 
     async def get_session_name(self, session_key: str) -> str | None:
         """See `SessionBackend.get_session_name`."""
@@ -160,7 +166,7 @@ class ZeroclawCore:
     async def set_session_state(self, session_key: str, state: str, turn_id: str | None) -> None:
         """See `SessionBackend.set_session_state`."""
         turn = Turn(turn_id, self._runtime.now() if state == RUNNING else None)
-        await self._change(session_key, Update(state=state, turn=turn))
+        await self._say(session_key, Update(state=state, turn=turn))
 
     async def get_session_state(self, session_key: str) -> SessionState | None:
         """See `SessionBackend.get_session_state`."""
@@ -191,7 +197,7 @@ class ZeroclawCore:
         update = Update(agent=to_alias or None)
         await self._streamed.flush()
         theirs = [found async for found in self._sessions.summaries(agent=from_alias)]
-        return sum([await self._attribute(found, from_alias, update) for found in theirs])
+        return await self._how_many(self._attribute(found, from_alias, update) for found in theirs)
 
     async def count_agent_attribution(self, agent_alias: str) -> int:
         """See `SessionBackend.count_agent_attribution`."""
@@ -205,12 +211,33 @@ class ZeroclawCore:
         except SessionNotFound:
             return None
 
+    async def _say(self, key: str, update: Update) -> None:
+        """Change what is said of a session, if there is one."""
+        await self._streamed.finish(key)
+        with suppress(SessionNotFound):
+            await self._sessions.settle(key, update, must_exist=True)
+
+    async def _transcript(self, key: str) -> Transcript | None:
+        await self._streamed.finish(key)
+        try:
+            return await self._sessions.session(key).load()
+        except SessionNotFound:
+            return None
+
     async def _info(self, key: str) -> SessionInfo | None:
         await self._streamed.finish(key)
         try:
             return await self._sessions.session(key).info()
         except SessionNotFound:
             return None
+
+    async def _how_many(self, work: Iterable[Coroutine[Any, Any, bool]]) -> int:
+        """Do the work, a few pieces at a time, and return how often it was true."""
+        number = 0
+        rest = iter(work)
+        while together := list(islice(rest, _AT_ONCE)):
+            number += sum(await self._runtime.branches(together))
+        return number
 
     async def _delete_if_stale(self, found: SessionSummary, before: datetime) -> bool:
         """Delete a session unless it is active again, and tell whether it was deleted."""

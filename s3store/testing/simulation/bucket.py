@@ -65,14 +65,14 @@ class Bucket:
 
     def _watch_head(self, key: str, body: bytes) -> None:
         base = key.removesuffix(".jsonl.zst")
-        named = {f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in _header(body)["segments"]}
+        named = {f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in read_header(body)["segments"]}
         for name, sha256 in named.items():
             if self._segments.get(name) != sha256:
                 self.violations.append(f"{key} names {name}, which is {'other' if name in self._segments else 'gone'}")
         self._named[key] = frozenset(named)
 
 
-def _header(head: bytes) -> dict[str, JsonValue]:
+def read_header(head: bytes) -> dict[str, JsonValue]:
     """Read the header in the skippable frame at the start of a head, with nothing of the code that is under test."""
     length = int.from_bytes(head[4:8], "little")
     header: dict[str, JsonValue] = orjson.loads(head[8 : 8 + length].partition(b"\n")[0])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from ...errors import OutcomeUnknown, S3StoreError, SessionDeleted
-from ...keys import TRANSCRIPT, StreamKeys
+from ...keys import SESSIONS, session_part
+from ...longterm.cleanup import CleanUp
 from ...session import SessionCore
-from .cleaner import sweep
 from .history import Deleted, Edit, Entry, Failed, Operation, Outcome, Read, Seen, Terms, Unknown, Wrote, entries_of
 from .network import WEATHERS
 from .scheduler import Cancelled
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ...archive import Archive
     from ...model import Committed
-    from ...streams.commit import CommitPolicy
     from .network import SimulatedStore
     from .plan import Mode, Step
     from .runtime import SimulatedRuntime
@@ -63,14 +62,12 @@ class Client:
         who: str,
         steps: Sequence[Step],
         mode: Mode,
-        policy: CommitPolicy,
         recorder: Recorder,
         scheduler: Scheduler,
     ) -> None:
         self.who = who
         self._steps = steps
         self._mode = mode
-        self._policy = policy
         self._recorder = recorder
         self._scheduler = scheduler
         self._next = 0
@@ -98,7 +95,8 @@ class Client:
     async def _take(self, life: Life, step: Step, chance: random.Random) -> None:
         try:
             if step.kind == "sweep":
-                await sweep(life.store, life.runtime, self._policy, StreamKeys.of(step.session_id, TRANSCRIPT))
+                prefix = f"{SESSIONS}{session_part(step.session_id)}/"
+                await CleanUp(life.store, life.runtime, life.archive.removal, [prefix]).run(older_than=0, dry_run=False)
             else:
                 await self._call(life, step, chance)
         except (Cancelled, S3StoreError):

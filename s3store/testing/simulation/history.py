@@ -70,9 +70,9 @@ class Wrote:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """A delete that was acknowledged, and whether there was a session."""
+    """A delete that was acknowledged, and whether there was a session; None where that was not told."""
 
-    existed: bool
+    existed: bool | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def after(state: State, operation: Operation) -> State | None:
     if isinstance(outcome, Read):
         return _after_read(state, outcome)
     if isinstance(outcome, Deleted):
-        return _deleted(state) if outcome.existed == state.live else None
+        return _deleted(state) if outcome.existed in {None, state.live} else None
     return _after_unknown(state, operation)
 
 

@@ -41,6 +41,8 @@ class Mode:
     """What is called, and how often, as parts of their sum."""
     damages: bool = False
     """Whether a caller may be told `CorruptObject`."""
+    cached: bool = False
+    """Whether the processes share a cache, which is old or wrong as often as not."""
 
 
 MODES: Mapping[str, Mode] = {
@@ -50,6 +52,7 @@ MODES: Mapping[str, Mode] = {
     "crashes": Mode(WEATHERS["lossy"], crashes=0.6, cancels=0.1, skewed=True),
     "sweeps": Mode(WEATHERS["lossy"], crashes=0.1, calls={"append": 30, "sweep": 20, "load": 5, "delete": 2}),
     "damage": Mode(WEATHERS["damage"], skewed=True, damages=True),
+    "cached": Mode(WEATHERS["lossy"], crashes=0.3, cancels=0.05, skewed=True, cached=True),
     "storm": Mode(WEATHERS["storm"], crashes=0.4, cancels=0.05, skewed=True, calls={**_CALLS, "sweep": 5}),
 }
 """The kinds of histories by name. A seed alone takes them in turn."""

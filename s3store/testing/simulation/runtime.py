@@ -25,6 +25,8 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 class SimulatedRuntime:
     """The runtime of one simulated process. `skew` is how far its clock is off, in seconds; anybody may change it."""
 
+    is_blocking = False
+
     def __init__(self, scheduler: Scheduler, chance: random.Random, *, skew: float = 0.0) -> None:
         self.skew = skew
         self.ulid = UlidSource(self.now, chance.getrandbits)

@@ -7,6 +7,7 @@ so an hour of back-off costs nothing.
 from __future__ import annotations
 
 import heapq
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 class Cancelled(BaseException):
     """Thrown into a task at the point where it waits. As with asyncio, no handler for errors catches it."""
+
+
+class Crashed(BaseException):
+    """Thrown into a task whose process has ended, as often as it takes: nothing that it still tries is begun."""
 
 
 class Endless(Exception):
@@ -86,7 +91,11 @@ class Task:
             if self.wait is not None:
                 self.wait.abandon()
                 self.wait = None
-            self._coroutine.close()
+            # Not `close()`: that leaves an asynchronous generator which is being waited for unable to end.
+            with suppress(StopIteration, Crashed):
+                while True:
+                    wait: Wait = self._coroutine.throw(Crashed())
+                    wait.abandon()
 
 
 class Scheduler:
@@ -172,6 +181,9 @@ class Join(Wait):
             scheduler.start(child)
 
     def abandon(self) -> None:
-        """See `Wait.abandon`: the children end with their parent."""
+        """See `Wait.abandon`: the children end with their parent, also those that have not begun."""
         for child in self._tasks:
             child.close()
+        if not self._tasks:
+            for coroutine in self._coroutines:
+                coroutine.close()

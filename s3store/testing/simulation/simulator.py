@@ -23,6 +23,7 @@ from .bucket import Bucket
 from .client import Client
 from .history import Failed, Operation, Outcome, Read, Unknown
 from .judge import Undecided, judge
+from .machine import UnreliableCache, local_of
 from .network import WEATHERS, Network, SimulatedStore
 from .plan import Plan, Step, StepKind, plan_for
 from .runtime import SimulatedRuntime
@@ -124,7 +125,12 @@ class _Life:
         self.store = SimulatedStore(world.network, page=world.plan.page)
         self.store.on_request = self._on_request
         self.archive = Archive(
-            Opened(self.store, built_in=True), self.runtime, world.plan.policy, None, world.plan.sizes
+            Opened(self.store, built_in=True),
+            self.runtime,
+            world.plan.policy,
+            None,
+            world.plan.sizes,
+            local=local_of(world.cache, self.runtime) if world.plan.mode.cached else None,
         )
         self.name = name
         self.tasks: list[Task] = []
@@ -157,6 +163,7 @@ class _World:
         self.bucket = Bucket(clock.now)
         self.network = Network(self.scheduler, self.bucket, self.note)
         self.report = Report(plan)
+        self.cache = UnreliableCache(self.scheduler)
         self._ticks = 0
         self._clients: dict[str, list[Client]] = {}
         self._deaths = {f"p{process}": requests for process, requests in plan.crashes}
@@ -212,7 +219,7 @@ class _World:
         for number, client in enumerate(self.plan.clients):
             who = f"p{client.process}.{number}"
             self._clients.setdefault(f"p{client.process}", []).append(
-                Client(who, client.steps, self.plan.mode, self.plan.policy, self, self.scheduler)
+                Client(who, client.steps, self.plan.mode, self, self.scheduler)
             )
         for name, clients in self._clients.items():
             life = self._live(name, clients)
@@ -247,7 +254,7 @@ class _World:
         self._run("audit", self._auditor(reads).run(life))
 
     def _auditor(self, steps: Sequence[Step]) -> Client:
-        return Client("audit", steps, self.plan.mode, self.plan.policy, self, self.scheduler)
+        return Client("audit", steps, self.plan.mode, self, self.scheduler)
 
     def _run(self, who: str, coroutine: Coroutine[object, object, None]) -> None:
         self.scheduler.start(Task(who, coroutine, self._chance, WEATHERS["fair"], self._ended))

@@ -1,0 +1,87 @@
+"""Search over one archive, put together; the core of `SessionStore.search`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidOption
+from ..index.query import Where
+from .catchup import CatchUp
+from .database import MARKS, Database
+from .results import Found, Hit
+from .words import any_word, terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+    from pathlib import Path
+
+    from ..index.entry import Entry
+    from ..index.view import Index
+    from ..model import Filters, SessionSummary
+    from ..runtime import Runtime
+    from ..streams.stream import Streams
+
+_MARKED = re.compile(f"({MARKS[0]}[^{MARKS[1]}]*{MARKS[1]})")
+
+
+class SearchCore:
+    """Answers searches from a file, after bringing it up to date. `place` says where it is; None for in memory."""
+
+    def __init__(
+        self,
+        index: Index,
+        streams: Streams,
+        runtime: Runtime,
+        own: Callable[[], Iterable[Entry]],
+        place: Callable[[], Awaitable[Path | None]],
+    ) -> None:
+        self._index = index
+        self._streams = streams
+        self._runtime = runtime
+        self._own = own
+        self._place = place
+        self._opened: Database | None = None
+
+    async def search(self, query: str, limit: int, filters: Filters) -> Found:
+        """See `SessionStore.search`."""
+        terms, where = terms_of(query), Where.of(filters)
+        _check_limit(limit)
+        database, unreadable = await self._up_to_date()
+        ranked = await self._runtime.offload(lambda: database.ranked(terms, where.takes, limit))
+        hits = tuple(Hit(match.entry.summary(), match.seq, _pieces(snippet)) for match, snippet in ranked)
+        return Found(hits, unreadable)
+
+    async def by_any_word(self, keyword: str, prefix: str, limit: int) -> list[SessionSummary]:
+        """Return the sessions whose id starts with `prefix` that have one of the words in a message or in their key.
+
+        The one with the oldest matching message comes first: what zeroclaw's contract asks of a search.
+        """
+        _check_limit(limit)
+        expression = any_word(keyword)
+        if expression is None:
+            return []
+        database, _ = await self._up_to_date()
+        found = await self._runtime.offload(lambda: database.in_order(expression, prefix, limit))
+        return [entry.summary() for entry in found]
+
+    async def close(self) -> None:
+        """Close the file."""
+        if self._opened is not None:
+            await self._runtime.offload(self._opened.close)
+
+    async def _up_to_date(self) -> tuple[Database, tuple[str, ...]]:
+        if self._opened is None:
+            self._opened = Database(await self._place())
+        catch_up = CatchUp(self._index, self._streams, self._runtime, self._opened, self._own)
+        return self._opened, await catch_up.run()
+
+
+def _check_limit(limit: int) -> None:
+    if type(limit) is not int or limit < 0:
+        raise InvalidOption(f"limit is 0 or more, not {limit!r}")
+
+
+def _pieces(snippet: str) -> tuple[tuple[str, bool], ...]:
+    pieces = [piece for piece in _MARKED.split(snippet) if piece]
+    return tuple((piece.strip("".join(MARKS)), piece.startswith(MARKS[0])) for piece in pieces)
