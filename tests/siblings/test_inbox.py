@@ -19,7 +19,9 @@ from s3store import (
     SessionStore,
     StoreUnavailable,
 )
+from s3store.contracts.broker import Broker
 from s3store.keys import INBOX, MAIL, StreamKeys
+from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 from tests.archives import QUICK, InStep
@@ -420,3 +422,33 @@ def test_a_damaged_head_is_no_empty_inbox(memory: Place, taken: Any) -> None:
     memory.write(key, pack({**found.header, "taken": taken}, found.frame))
     with pytest.raises(CorruptObject):
         memory.open().inbox("s").receive()
+
+
+def test_what_sending_and_taking_cost(memory: Place) -> None:
+    memory.open().append("s", "x")
+    counted = CountingStore(memory.objects)
+
+    def cost() -> tuple[int, int, int]:
+        counts = counted.reset()
+        return counts.gets, counts.puts, counts.lists
+
+    with SessionStore(counted, policy=QUICK) as store:
+        store.append("s", "y")
+        inbox = store.inbox("s")
+        inbox.send("a")
+        counted.reset()
+        inbox.send("b")
+        assert cost() == (0, 1, 0)
+        watch = inbox.watch(wait=0)
+        next(watch)
+        assert cost() == (0, 1, 0)
+        next(watch).extend(60)
+        assert cost() == (0, 2, 0)
+        assert list(watch) == []
+        assert cost() == (0, 1, 0)
+        assert inbox.receive() is None
+        assert cost() == (1, 0, 0)  # answered 304
+        Broker(store).send("s", "c")
+        assert cost() == (0, 4, 0)
+        assert len(list(Broker(store).watch(wait=0))) == 1
+        assert cost() == (1, 2, 2)
