@@ -1,4 +1,4 @@
-"""zeroclaw's contract, case by case. Case 75, search, stands with the search."""
+"""zeroclaw's contract, case by case."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from s3store.contracts.zeroclaw import (
     ChatMessage,
     SessionContext,
     SessionMetadata,
+    SessionQuery,
     SessionState,
     ZeroclawBackend,
 )
@@ -356,6 +357,73 @@ def test_case_74_sessions_without_activity_are_cleaned_up(clock: Clock, place: P
     assert backend.cleanup_stale(0) == 1
     assert backend.list_sessions() == []
     assert place.open().exists("other")
+
+
+def found(backend: Any, keyword: str | None, limit: int | None = None) -> list[str]:
+    return [session.key for session in backend.search(SessionQuery(keyword, limit))]
+
+
+def test_case_75_search_finds_sessions_by_words_in_key_or_messages(backend: Any, place: Place) -> None:
+    fill(backend, "code_chat", "I like Rust", "foo-bar baz")
+    fill(backend, "hello_world", "le Café", "日本語テキスト 日本語")
+    fill(backend, "other", "Straße", "AND then json", "Ệ")
+    backend.set_session_agent_alias("rust_without_messages", "a")
+    backend.set_session_name("other", "Rust in the name")
+    place.open().append("rust", "of no contract")
+    for keyword, keys in {
+        "Rust": ["code_chat"],
+        "RUST": ["code_chat"],
+        "rus": [],
+        "rust*": ["code_chat"],
+        "chat": ["code_chat"],
+        "hello": ["hello_world"],
+        "cafe": ["hello_world"],
+        "E": [],
+        "strasse": [],
+        "日本語": ["hello_world"],
+        "日本": [],
+        "foo-bar": ["code_chat"],
+        "foo-baz": [],
+        "json café rust": ["code_chat", "hello_world", "other"],
+        "AND": ["other"],
+        "^json": ["other"],
+        "content:rust": [],
+        "!!! rust": ["code_chat"],
+        "!!!": [],
+        "": [],
+        " ": [],
+        '"': [],
+    }.items():
+        assert found(backend, keyword) == keys, keyword
+    assert found(backend, "rust json", 1) == ["code_chat"]
+    assert found(backend, "rust json", 0) == []
+    assert backend.search(SessionQuery("rust")) == [backend.get_session_metadata("code_chat")]
+
+
+def test_case_75_search_without_a_keyword_is_the_whole_list(backend: Any) -> None:
+    for number in range(3):
+        fill(backend, str(number), "x")
+    assert backend.search(SessionQuery(None, 1)) == backend.list_sessions_with_metadata()
+    assert len(backend.search(SessionQuery())) == 3
+
+
+def test_case_75_search_shows_50_sessions_unless_told_otherwise(backend: Any) -> None:
+    for number in range(52):
+        fill(backend, str(number), "word")
+    assert found(backend, "word") == [str(number) for number in range(50)]
+    assert len(found(backend, "word", 60)) == 52
+
+
+def test_case_75_search_goes_with_every_change(backend: Any) -> None:
+    fill(backend, "a", "old")
+    assert found(backend, "old") == ["a"]
+    backend.update_last("a", user("new"))
+    assert (found(backend, "old"), found(backend, "new")) == ([], ["a"])
+    backend.clear_messages("a")
+    assert found(backend, "new") == []
+    fill(backend, "a", "again")
+    backend.delete_session("a")
+    assert found(backend, "again") == []
 
 
 def test_case_76_a_turn_does_not_revive_a_session_deleted_under_it(backend: Any, place: Place) -> None:

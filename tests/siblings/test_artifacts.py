@@ -310,7 +310,8 @@ def test_artifacts_make_no_session_and_go_with_it(place: Place, store: SessionSt
         handle.list()
 
 
-def test_a_damaged_or_missing_body_is_said_to_be(place: Place, artifacts: Artifacts, tmp_path: Path) -> None:
+def test_a_damaged_or_missing_body_is_said_to_be(place: Place, tmp_path: Path) -> None:
+    artifacts = place.open(cache=False).artifacts("a")
     info = artifacts.put("n", MIDDLE)
     key = KEYS.body(str(info.body))
     for wrong in (MIDDLE[:-1], bytes([MIDDLE[0] ^ 1]) + MIDDLE[1:]):

@@ -161,3 +161,17 @@ def test_after_an_unknown_outcome_nothing_is_deleted_and_resolve_tells(store: Me
     assert len(bodies(store)) == 2
     assert mine.resolve(unknown.value.commit_id) is True
     assert client(store).get("n").data == MIDDLE[::-1]
+
+
+@pytest.mark.parametrize("data", [MIDDLE, LARGE], ids=["whole", "in parts"])
+def test_a_session_deleted_meanwhile_does_not_take_what_comes_after(store: Meddled, data: bytes) -> None:
+    mine = client(store)
+    mine.put("first", MIDDLE[::-1])
+
+    def delete() -> None:
+        SessionStore(store).delete("a")
+
+    store.before_head = delete
+    mine.put("n", data)
+    assert named(store) <= bodies(store)
+    assert client(store).get("n").data == data

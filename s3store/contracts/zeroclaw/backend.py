@@ -17,7 +17,7 @@ from ...index.query import RUNNING
 from ...model import SessionSummary, Turn
 from ...store import AsyncSessionStore
 from ..namespace import Namespace, archive_of, reading
-from .model import ChatMessage, SessionContext, SessionMetadata, SessionState, TimestampedMessage
+from .model import ChatMessage, SessionContext, SessionMetadata, SessionQuery, SessionState, TimestampedMessage
 from .streamed import StreamedAnswers
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAMESPACE = "zeroclaw"
 """What the ids of these sessions start with in the archive, before a slash."""
 _IDLE = "idle"
+_USUAL_LIMIT = 50
 _AT_ONCE = 8
 _LONGEST = 10**10
 """The longest time ago that is reckoned with, in seconds: before it there was no session."""
@@ -110,6 +111,15 @@ class ZeroclawCore:
         await self._streamed.flush()
         found = [self._metadata(summary) async for summary in self._sessions.summaries()]
         return sorted(found, key=lambda session: (session.last_activity, session.key), reverse=True)
+
+    async def search(self, query: SessionQuery) -> list[SessionMetadata]:
+        """See `SessionBackend.search`."""
+        if query.keyword is None:
+            return await self.list_sessions_with_metadata()
+        await self._streamed.flush()
+        limit = _USUAL_LIMIT if query.limit is None else query.limit
+        found = await self._sessions.archive.search.by_any_word(query.keyword, f"{NAMESPACE}/", limit)
+        return [self._metadata(summary) for summary in found]
 
     async def get_session_metadata(self, session_key: str) -> SessionMetadata | None:
         """See `SessionBackend.get_session_metadata`."""

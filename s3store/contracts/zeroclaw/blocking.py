@@ -10,7 +10,7 @@ from ..namespace import archive_of
 from .backend import ZeroclawCore
 
 if TYPE_CHECKING:
-    from .model import ChatMessage, SessionContext, SessionMetadata, SessionState, TimestampedMessage
+    from .model import ChatMessage, SessionContext, SessionMetadata, SessionQuery, SessionState, TimestampedMessage
 
 
 class ZeroclawBackend:
@@ -67,6 +67,10 @@ class ZeroclawBackend:
     def list_sessions_with_metadata(self) -> list[SessionMetadata]:
         """See `SessionBackend.list_sessions_with_metadata`."""
         return run(self._core.list_sessions_with_metadata())
+
+    def search(self, query: SessionQuery) -> list[SessionMetadata]:
+        """See `SessionBackend.search`."""
+        return run(self._core.search(query))
 
     def get_session_metadata(self, session_key: str) -> SessionMetadata | None:
         """See `SessionBackend.get_session_metadata`."""
