@@ -12,7 +12,7 @@ from ..model import Metadata, SessionInfo
 from ..times import format_time, parse_time
 from .frames import Unpacked, _split, pack, unpack
 from .idempotency import read_digests, write_digests
-from .segments import Segment, whole_number
+from .segments import Segment, text_of, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -152,7 +152,7 @@ def _without_lines(header: dict[str, JsonValue], frame: bytes) -> Unpacked:
 def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
     header = unpacked.header
     if header.get("format") != HEAD_FORMAT:
-        raise UnsupportedFormat(f"{keys.head}: of format {header.get('format')!r}; a newer s3store may read it")
+        raise UnsupportedFormat.of(keys.head, header.get("format"))
     if header.get("session") != keys.session_id or header.get("stream") != keys.stream:
         raise CorruptObject(f"{keys.head}: holds another session or stream than the one that was asked for")
     try:
@@ -169,9 +169,9 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
     check_json(extra)  # what is nested too deep could be read, but not written again
     segments = tuple(Segment.from_json(found) for found in header["segments"])
     return Head(
-        incarnation=_text(header["incarnation"]),
+        incarnation=text_of(header["incarnation"]),
         version=whole_number(header["version"]),
-        commits=tuple(_text(commit) for commit in header["commits"]),
+        commits=tuple(text_of(commit) for commit in header["commits"]),
         fence=whole_number(header["fence"]),
         segments=segments,
         tail=lines,
@@ -180,19 +180,13 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         tail_keys=read_digests(header.get("tail_keys", "")),
         created_at=parse_time(header["created_at"]),
         updated_at=parse_time(header["updated_at"]),
-        writer=_text(header["writer"]),
+        writer=text_of(header["writer"]),
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
-        siblings={_text(name): _text(commit) for name, commit in header.get("siblings", {}).items()},
+        siblings={text_of(name): text_of(commit) for name, commit in header.get("siblings", {}).items()},
         extra=extra,
         size=size,
     )
-
-
-def _text(found: JsonValue) -> str:
-    if not isinstance(found, str):
-        raise TypeError("no text")
-    return found
 
 
 def _check_counts(key: str, head: Head) -> None:
