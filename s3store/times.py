@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+"""No time is later than this."""
+
 
 def format_time(moment: datetime) -> str:
     """Write an aware datetime as text; the text sorts as the time does."""

@@ -9,7 +9,7 @@ from ..errors import CorruptObject, FixTheCall, UnsupportedFormat
 from ..jsontext import check_json
 from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Metadata, SessionInfo
-from ..times import format_time, parse_time
+from ..times import END_OF_TIME, format_time, parse_time
 from .frames import Unpacked, _split, pack, unpack
 from .idempotency import read_digests, write_digests
 from .segments import Segment, text_of, whole_number
@@ -167,6 +167,9 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
     deleted = header.get("deleted")
     extra = {name: value for name, value in header.items() if name not in _KNOWN}
     check_json(extra)  # what is nested too deep could be read, but not written again
+    updated_at = parse_time(header["updated_at"])
+    if updated_at == END_OF_TIME:
+        raise ValueError("a time that leaves room for no later commit")
     segments = tuple(Segment.from_json(found) for found in header["segments"])
     return Head(
         incarnation=text_of(header["incarnation"]),
@@ -179,7 +182,7 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         tail_count=whole_number(header["count"]) - sum(segment.count for segment in segments),
         tail_keys=read_digests(header.get("tail_keys", "")),
         created_at=parse_time(header["created_at"]),
-        updated_at=parse_time(header["updated_at"]),
+        updated_at=updated_at,
         writer=text_of(header["writer"]),
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),

@@ -49,14 +49,15 @@ CALLS: dict[str, Callable[[SessionStore], object]] = {
     "verify": lambda store: store.index.verify(),
     "mend": lambda store: store.index.verify(fix=True),
 }
-ENTRY = ["id", "incarnation", "version", "count", "size", "updated_at", "created_at", "name", "agent", "parent", "state",
-         "labels", "turn", "place", "deleted", "renewed", "provisional", "head", "unknown"]  # fmt: skip
+ENTRY = ["id", "incarnation", "version", "count", "size", "updated_at", "created_at", "name", "agent", "parent",
+         "state", "labels", "turn", "place", "deleted", "renewed", "provisional", "head", "unknown"]  # fmt: skip
 PAGE = ["name", "run", "tier", "bytes", "sha256", "count", "oldest", "newest", "since", "states", "values"]
 TOP = ["format", "version", "commits", "rebuild", "pages"]
 NASTY: list[JsonValue] = [
-    None, True, False, 0, -1, 2**31, 2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1, -(2**63), 1.5, 1e300, "", "x", "../../x",
-    "../" * 40, "\0", "0" * 3000, [], {}, [None], [[]], [1], ["x"], {"id": 1}, {"id": "t"}, {"started_at": 1},
-    {"id": "t", "started_at": 2**62}, {"id": "t", "started_at": None}, {"": -1}, {"idle": 2**62}, {"agent": [[]]},
+    None, True, False, 0, -1, 2**31, 2**53, 2**62, 2**63 - 1, 2**63, 2**64 - 1, -(2**63), 1.5, 1e300, "", "x",
+    "../../x", "../" * 40, "\0", "0" * 3000, [], {}, [None], [[]], [1], ["x"], {"id": 1}, {"id": "t"},
+    {"started_at": 1}, {"id": "t", "started_at": 2**62}, {"id": "t", "started_at": None}, {"": -1},
+    {"idle": 2**62}, {"agent": [[]]},
 ]  # fmt: skip
 ODD = st.sampled_from(NASTY) | st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(max_size=5),
