@@ -21,7 +21,7 @@ from s3store.keys import StreamKeys
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
 from tests.archives import prepare
-from tests.servers import FaultProxy, answer, cut_body, lose_answer
+from tests.servers import Fault, FaultProxy, answer, cut_body, lose_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ CALLS: dict[str, Callable[[SessionStore], object]] = {
     "too deep": lambda store: store.append("a", deep()),
     "too large": lambda store: store.append("a", CONTENT * 5_000_000),
     "attributes": lambda store: store.update("a", attributes={CONTENT: float("inf")}),
-    "labels": lambda store: store.update("a", labels=[CONTENT, CONTENT.encode()]),  # type: ignore[list-item]
+    "labels": lambda store: store.update("a", labels=[CONTENT, CONTENT.encode()]),
     "metadata too large": lambda store: store.update("a", attributes={"k": CONTENT * 20_000}),
     "version": lambda store: store.append("a", CONTENT, expected_version=99),
     "missing": lambda store: store.append("missing", CONTENT, must_exist=True),
@@ -163,7 +163,7 @@ def test_no_failure_of_the_store_shows_a_credential_or_content(
     objects = S3BlockingStore(bucket, "", options(moto.url))
     prepare(objects)
     run(objects.close())
-    faults = {
+    faults: dict[str, Callable[[], Fault]] = {
         "403": lambda: answer(403, "AccessDenied"),
         "InvalidAccessKeyId": lambda: answer(403, "InvalidAccessKeyId"),
         "500": lambda: answer(500, "InternalError"),
