@@ -42,8 +42,8 @@ def default_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"{_NAME}-cache{owner}"
 
 
-def prepare(directory: Path) -> Path:
-    """Create the directory, and this version's folder in it, as far as they are missing; return the folder.
+def prepare(directory: Path, name: str = FOLDER) -> Path:
+    """Create the directory, and a folder in it, as far as they are missing; return the folder, which is private.
 
     Raises:
         Unsafe: One of them belongs to somebody else, may be written to by others, or is a link that others made.
@@ -56,7 +56,7 @@ def prepare(directory: Path) -> Path:
         # A link of one's own is a wish: the cache shall be on another disk.
         _check_owner(directory.lstat(), directory)
     _check(directory.stat(), directory)
-    folder = directory / FOLDER
+    folder = directory / name
     with suppress(FileExistsError):
         folder.mkdir(0o700)
     found = folder.lstat()

@@ -254,9 +254,11 @@ def _read_archive(body: bytes) -> ArchiveRecord:
         found = orjson.loads(body)
         known, record = found["format"], ArchiveRecord(found["id"], found["capability"])
     except (ValueError, TypeError, LookupError):
-        raise CorruptObject(f"{keys.ARCHIVE}: not the record of an archive") from None
+        raise _no_record() from None
     if known != ARCHIVE_FORMAT:
-        raise UnsupportedFormat(f"{keys.ARCHIVE}: of format {known!r}; a newer s3store may open it")
+        raise UnsupportedFormat.of(keys.ARCHIVE, known)
+    if not isinstance(record.id, str) or not isinstance(record.capability, dict):
+        raise _no_record()
     if record.capability.get("shared_writing") is not True:
         raise StoreNotCapable(f"{keys.ARCHIVE}: says that this store is not fit for shared writing")
     return record
@@ -266,3 +268,7 @@ def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
     from .siblings.artifact_set import ArtifactSet
 
     return ArtifactSet.of(key, messages).bodies
+
+
+def _no_record() -> CorruptObject:
+    return CorruptObject(f"{keys.ARCHIVE}: not the record of an archive")

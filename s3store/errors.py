@@ -32,6 +32,8 @@ the key they speak of; they hold no content of a session and no credential.
 
 from __future__ import annotations
 
+_LONGEST_FORMAT = 40
+
 
 class S3StoreError(Exception):
     """The root of every error raised on purpose by this package."""
@@ -146,3 +148,10 @@ class StoreNotCapable(CallAPerson):
 
 class UnsupportedFormat(CallAPerson):
     """An object was written in a format that this version does not know; a newer s3store may read it."""
+
+    @classmethod
+    def of(cls, key: str, found: object) -> UnsupportedFormat:
+        """Return the error for the object under `key`, which says of itself that it is of the format `found`."""
+        # Anybody may have written it: of what it says no more is shown than a format's name takes.
+        said = repr(found[:_LONGEST_FORMAT]) if isinstance(found, str) else f"({type(found).__name__})"
+        return cls(f"{key}: of format {said}; a newer s3store may read it")

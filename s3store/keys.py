@@ -48,6 +48,7 @@ _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in range(256))
 _ESCAPE = re.compile(rb"%([0-9a-f]{2})")
 _BODY_NAME = re.compile(r"([0-9a-f]{64}-)?[0-9a-z]{26}")
+_SESSION_PART = re.compile(rf"[0-9a-f]{{2}}/(?!\.{{1,2}}$)[A-Za-z0-9._~%-]{{1,{_LONGEST_ENCODED_ID}}}")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
 _STORED = (
     ("head", re.compile(r"([a-z]+)\.jsonl\.zst")),
@@ -133,6 +134,11 @@ def is_body_name(name: object) -> bool:
 def session_part(session_id: str) -> str:
     """Return what tells a session's keys from those of others, also for an id that is too long for a key."""
     return session_prefix(session_id)[len(SESSIONS) : -1]
+
+
+def is_session_part(part: object) -> bool:
+    """Tell whether `session_part` may have made this: it leads to one session's keys, and to nothing else."""
+    return isinstance(part, str) and _SESSION_PART.fullmatch(part) is not None
 
 
 def head_of_part(part: str) -> str:

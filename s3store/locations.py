@@ -73,7 +73,10 @@ def _split(location: str, s3: S3Options | None) -> tuple[str, str, str]:
     """Return the scheme, the bucket and the path or prefix."""
     from urllib.parse import unquote, urlsplit
 
-    parts = urlsplit(location)
+    try:
+        parts = urlsplit(location)
+    except ValueError:
+        raise InvalidOption(f"not the URL of an archive; write {_FORMS}") from None
     if parts.query or parts.fragment:
         raise InvalidOption(f"the URL of an archive has no query and no fragment; write {_FORMS}")
     if s3 is not None and parts.scheme != "s3":

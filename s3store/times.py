@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+"""No time is later than this."""
+
 
 def format_time(moment: datetime) -> str:
     """Write an aware datetime as text; the text sorts as the time does."""
@@ -16,4 +19,7 @@ def parse_time(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a time without a zone")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time that is in no year of UTC") from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import orjson
 
 from ..errors import CorruptObject
-from ..keys import head_of_part, session_part
+from ..keys import head_of_part, is_session_part, session_part
 from ..model import SessionSummary, Turn
 
 if TYPE_CHECKING:
@@ -26,9 +26,19 @@ MAX_TEXT = 720
 TEXTS = ("name", "agent", "channel", "room", "sender", "parent", "state")
 """The texts of a session's metadata that an entry holds."""
 
+# What entries are made of is written by whoever may write to the archive, and read by all who list it.
+_KINDS: dict[str, type] = {
+    **dict.fromkeys(("id", "incarnation", "place", *TEXTS), str),
+    **dict.fromkeys(("version", "count", "size", "updated_at", "created_at"), int),
+    "labels": list,
+    "turn": dict,
+}
 _PLACE_THEN_ORDER = itemgetter(0, 1, 2, 3, 4)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_END_OF_NUMBERS = 2**63
 _RAW_DEFLATE = -15
 _BASE_32 = re.compile("[0-9a-v]+")
 _MOST_BYTES = 64 * 1024
@@ -159,8 +169,13 @@ def read_fields(fields: JsonValue) -> Entry:
         "provisional" not in fields,
         fields,
     )
-    if type(entry.at) is not int or type(entry.id) is not str or type(entry.version) is not int:
-        raise TypeError("an entry of another kind")
+    for name, value in fields.items():
+        if type(value) is not _KINDS.get(name, type(value)):
+            raise TypeError("a field of another kind")
+    if not _is_in_bounds(fields):
+        raise ValueError("a number or time that is out of bounds")
+    if "labels" in fields or "turn" in fields:
+        _check_inside(fields.get("labels", ()), fields.get("turn"))
     return entry
 
 
@@ -182,9 +197,7 @@ def read_text(key: str, text: str) -> Entry | Stub:
     """Read what `write_text` wrote. Raises `CorruptObject`, naming `key`, for anything else."""
     try:
         fields = orjson.loads(_inflate(_bytes(text)))
-        if "head" in fields:
-            return Stub(head_of_part(fields["head"]), fields["version"], not fields["provisional"])
-        return read_fields(fields)
+        return _stub(fields) if "head" in fields else read_fields(fields)
     except (ValueError, TypeError, LookupError, zlib.error):
         raise CorruptObject(f"{key}: not an entry of the index's log; `s3store index rebuild` removes it") from None
 
@@ -197,6 +210,39 @@ def microseconds(time: datetime) -> int:
 def moment(since_1970: int) -> datetime:
     """Return the time that is so many microseconds after the start of 1970, UTC."""
     return _EPOCH + timedelta(microseconds=since_1970)
+
+
+def _is_in_bounds(fields: dict[str, JsonValue]) -> bool:
+    changed: int = fields["updated_at"]
+    began: int = fields["created_at"]
+    version: int = fields["version"]
+    count: int = fields["count"]
+    size: int = fields["size"]
+    return (
+        _EARLIEST <= changed <= _LATEST
+        and _EARLIEST <= began <= _LATEST
+        and 0 <= version < _END_OF_NUMBERS
+        and 0 <= count < _END_OF_NUMBERS
+        and 0 <= size < _END_OF_NUMBERS
+    )
+
+
+def _check_inside(labels: Iterable[JsonValue], turn: dict[str, JsonValue] | None) -> None:
+    if any(type(label) is not str for label in labels):
+        raise TypeError("labels of another kind")
+    if turn is not None:
+        started = turn.get("started_at", 0)
+        if type(turn["id"]) is not str or type(started) is not int:
+            raise TypeError("a turn of another kind")
+        if not _EARLIEST <= started <= _LATEST:
+            raise ValueError("a time that is out of bounds")
+
+
+def _stub(fields: dict[str, JsonValue]) -> Stub:
+    part, version = fields["head"], fields["version"]
+    if not is_session_part(part) or type(version) is not int:
+        raise TypeError("no head of a session, or a version of another kind")
+    return Stub(head_of_part(part), version, not fields["provisional"])
 
 
 def _pack(fields: dict[str, JsonValue]) -> str:

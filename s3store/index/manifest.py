@@ -13,6 +13,7 @@ from ..keys import INDEX_PAGES, MANIFEST
 from ..objects.base import NoSuchKey, NotModified, parsed
 from ..streams.commit import Known
 from ..streams.head import HISTORY
+from ..streams.segments import text_of, whole_number
 from .pages import PageInfo
 
 if TYPE_CHECKING:
@@ -74,9 +75,10 @@ def read_manifest(data: bytes) -> Manifest:
     try:
         found = orjson.loads(inner)
         if found["format"] != MANIFEST_FORMAT:
-            raise UnsupportedFormat(f"{MANIFEST}: of format {found['format']!r}; a newer s3store may read it")
+            raise UnsupportedFormat.of(MANIFEST, found["format"])
         pages = tuple(PageInfo.from_json(page) for page in found["pages"])
-        manifest = Manifest(found["version"], tuple(found["commits"]), pages, found.get("rebuild", ""))
+        commits = tuple(text_of(commit) for commit in found["commits"])
+        manifest = Manifest(whole_number(found["version"]), commits, pages, text_of(found.get("rebuild", "")))
     except (ValueError, TypeError, LookupError, AttributeError):
         manifest = None
     if manifest is None or data != _opening(inner) + inner + b"}\n":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ import orjson
 from ..errors import CorruptObject, UnsupportedFormat
 from ..keys import page_key
 from ..streams.frames import compress, pack, unpack
+from ..streams.segments import text_of, whole_number
 from .entry import Entry, in_order, read_fields
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ KEPT_FIELDS = ("agent", "channel", "room", "sender", "parent")
 """The fields whose values the manifest names, where a page has only a few."""
 
 _FEW = 16
+_NAME = re.compile("[0-9A-Za-z]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,16 @@ class PageInfo:
     @classmethod
     def from_json(cls, found: JsonValue) -> PageInfo:
         """Read what `to_json` wrote. Raises `ValueError`, `TypeError`, `LookupError` or `AttributeError` if none."""
-        name = found["name"]
-        if not name.isalnum():
+        name, run, sha256 = (text_of(found[field]) for field in ("name", "run", "sha256"))
+        if not _NAME.fullmatch(name):
             raise ValueError("no page's name")
-        numbers = [found[field] for field in ("tier", "bytes", "count", "oldest", "newest", "since")]
-        if any(type(number) is not int for number in numbers):
-            raise TypeError("no number")
-        tier, size, count, oldest, newest, since = numbers
-        states, values = dict(found["states"]), dict(found["values"])
-        return cls(name, found["run"], tier, size, found["sha256"], count, oldest, newest, since, states, values)
+        tier, size, count = (whole_number(found[field]) for field in ("tier", "bytes", "count"))
+        oldest, newest, since = (found[field] for field in ("oldest", "newest", "since"))
+        if any(type(time) is not int for time in (oldest, newest, since)):
+            raise TypeError("no time")
+        states = {state: whole_number(number) for state, number in found["states"].items()}
+        values = {field: [_value(value) for value in values] for field, values in found["values"].items()}
+        return cls(name, run, tier, size, sha256, count, oldest, newest, since, states, values)
 
 
 def write_page(name: str, run: str, tier: int, entries: Sequence[Entry]) -> tuple[PageInfo, bytes]:
@@ -122,7 +126,7 @@ def read_page(info: PageInfo, data: bytes) -> list[Entry]:
         raise _damaged(info.key, "is not the page that the manifest names")
     unpacked = unpack(info.key, data)
     if unpacked.header.get("format") != PAGE_FORMAT:
-        raise UnsupportedFormat(f"{info.key}: of format {unpacked.header.get('format')!r}; a newer s3store may read it")
+        raise UnsupportedFormat.of(info.key, unpacked.header.get("format"))
     try:
         entries = [read_fields(found) for found in orjson.loads(b"[%s]" % unpacked.lines[:-1].replace(b"\n", b","))]
     except (ValueError, TypeError, LookupError):
@@ -130,6 +134,10 @@ def read_page(info: PageInfo, data: bytes) -> list[Entry]:
     if len(entries) != info.count:
         raise _damaged(info.key, "does not hold the number of entries that the manifest says")
     return entries
+
+
+def _value(found: JsonValue) -> str | None:
+    return None if found is None else text_of(found)
 
 
 def _values(entries: Sequence[Entry], field: str) -> list[str | None]:

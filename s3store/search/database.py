@@ -9,6 +9,7 @@ deleted session stays without its texts, so that who is behind does not bring it
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -18,7 +19,6 @@ from .file import DerivedFile
 from .texts import Text, fit, key_of
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
@@ -130,7 +130,7 @@ class Match(NamedTuple):
 
 
 class Database:
-    """The texts of one archive, in a file at `path`, or in memory. Every method may raise `StoreUnavailable`."""
+    """The texts of one archive, in a file at `path`, or in memory. Every method may raise as `DerivedFile.do`."""
 
     def __init__(self, path: Path | None) -> None:
         self._file = DerivedFile(path, _SCHEMA, _VERSION)
@@ -207,7 +207,7 @@ class Database:
 
         def find(db: sqlite3.Connection) -> list[Entry]:
             rows = db.execute(_IN_ORDER, (query, prefix, prefix, limit))
-            return [read_fields(orjson.loads(fields)) for (fields,) in rows.fetchall()]
+            return [_read_entry(fields) for (fields,) in rows.fetchall()]
 
         return self._file.do(find)
 
@@ -288,7 +288,14 @@ def _having_all(db: sqlite3.Connection, terms: Sequence[str]) -> set[int]:
 
 def _entry(db: sqlite3.Connection, number: int) -> Entry | None:
     row = db.execute("SELECT fields FROM sessions WHERE number = ? AND NOT deleted", (number,)).fetchone()
-    return None if row is None else read_fields(orjson.loads(row[0]))
+    return None if row is None else _read_entry(row[0])
+
+
+def _read_entry(fields: object) -> Entry:
+    try:
+        return read_fields(orjson.loads(fields))  # type: ignore[arg-type]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        raise sqlite3.DatabaseError("a row that holds no entry") from None
 
 
 def _snippet(db: sqlite3.Connection, query: str, match: Match) -> str:

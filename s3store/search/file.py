@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from ..cache.folder import Unsafe, prepare
 from ..errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -22,9 +23,14 @@ _PATIENCE = 10.0
 _carried_through_a_fork: list[sqlite3.Connection] = []
 
 
-class DerivedFile:
-    """A file at `path`, 0600, in a folder that is made 0700, with the tables that the statements of `schema` make.
+class Damaged(Exception):
+    """The file was damaged and has been removed: begin again, with an empty one."""
 
+
+class DerivedFile:
+    """A file at `path`, 0600, with the tables that the statements of `schema` make.
+
+    Its folder and the one above are made 0700, and not used where others may write to them: see `s3store.cache.folder`.
     Without a path it is in memory, for this process alone.
 
     `version` is that of the schema: a file of another one is made anew, as one is that is damaged. Threads take turns;
@@ -44,21 +50,19 @@ class DerivedFile:
             self._drop()
 
     def do(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:
-        """Run `work` in a transaction; again, on a new and empty file, if this one turns out to be damaged.
+        """Run `work` in a transaction.
 
+        Raises `Damaged` if the file is: it has been removed then, and what was read of it before counts no more.
         Raises `StoreUnavailable` where the file cannot be used: the disk is full, the folder somebody else's.
         """
         with self._lock:
             try:
-                try:
-                    return self._in_transaction(work, writes=writes)
-                except sqlite3.OperationalError:
-                    raise
-                except sqlite3.DatabaseError:
-                    self._remove()
-                    return self._in_transaction(work, writes=writes)
-            except (sqlite3.Error, OSError) as error:
+                return self._in_transaction(work, writes=writes)
+            except (sqlite3.Error, OSError, Unsafe) as error:
                 self._drop()
+                if _tells_of_damage(error):
+                    self._remove()
+                    raise Damaged from error
                 why = error.strerror if isinstance(error, OSError) else str(error)
                 raise StoreUnavailable(
                     f"the file {str(self._path)!r} cannot be used ({why}); make room or rights for it, or name another",
@@ -80,7 +84,7 @@ class DerivedFile:
 
     def _open(self) -> sqlite3.Connection:
         if self._path is not None:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            prepare(self._path.parent.parent, self._path.parent.name)
             # Made here and not by SQLite, so that it, and what SQLite puts beside it, is nobody else's to read.
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
         db = sqlite3.connect(self._path or ":memory:", timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
@@ -107,7 +111,6 @@ class DerivedFile:
             raise sqlite3.DatabaseError("a file of another format")
 
     def _remove(self) -> None:
-        self._drop()
         for ending in ("", "-wal", "-shm"):
             Path(f"{self._path}{ending}").unlink(missing_ok=True)
 
@@ -115,6 +118,10 @@ class DerivedFile:
         if self._opened is not None and self._opened[0] == os.getpid():
             self._opened[1].close()
             self._opened = None
+
+
+def _tells_of_damage(error: Exception) -> bool:
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
 
 
 @contextmanager

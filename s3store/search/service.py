@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import InvalidOption
+from ..errors import InvalidOption, StoreUnavailable
 from ..index.query import Where
 from .catchup import CatchUp
 from .database import MARKS, Database
+from .file import Damaged
 from .results import Found, Hit
 from .words import any_word, terms_of
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from ..streams.stream import Streams
 
+T = TypeVar("T")
+
+_TRIES = 3
 _MARKED = re.compile(f"({MARKS[0]}[^{MARKS[1]}]*{MARKS[1]})")
 
 
@@ -47,8 +51,7 @@ class SearchCore:
         """See `SessionStore.search`."""
         terms, where = terms_of(query), Where.of(filters)
         _check_limit(limit)
-        database, unreadable = await self._up_to_date()
-        ranked = await self._runtime.offload(lambda: database.ranked(terms, where.takes, limit))
+        ranked, unreadable = await self._answered(lambda database: database.ranked(terms, where.takes, limit))
         hits = tuple(Hit(match.entry.summary(), match.seq, _pieces(snippet)) for match, snippet in ranked)
         return Found(hits, unreadable)
 
@@ -61,14 +64,26 @@ class SearchCore:
         expression = any_word(keyword)
         if expression is None:
             return []
-        database, _ = await self._up_to_date()
-        found = await self._runtime.offload(lambda: database.in_order(expression, prefix, limit))
+        found, _ = await self._answered(lambda database: database.in_order(expression, prefix, limit))
         return [entry.summary() for entry in found]
 
     async def close(self) -> None:
         """Close the file."""
         if self._opened is not None:
             await self._runtime.offload(self._opened.close)
+
+    async def _answered(self, ask: Callable[[Database], T]) -> tuple[T, tuple[str, ...]]:
+        """Ask the file once it is up to date; from the start, where it turns out to be damaged on the way.
+
+        What went on with an empty one would believe that what the damaged one had taken in is in there.
+        """
+        for _ in range(_TRIES):
+            try:
+                database, unreadable = await self._up_to_date()
+                return await self._runtime.offload(lambda database=database: ask(database)), unreadable  # type: ignore[misc]
+            except Damaged:
+                continue
+        raise StoreUnavailable("search: the file is damaged again and again; look at its disk", may_have_landed=False)
 
     async def _up_to_date(self) -> tuple[Database, tuple[str, ...]]:
         if self._opened is None:

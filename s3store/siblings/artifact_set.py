@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import binascii
 import hashlib
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,7 +25,7 @@ import orjson
 from ..errors import CorruptObject, InvalidOption, InvalidRecord, TooLarge
 from ..jsontext import check_json
 from ..keys import is_body_name
-from ..streams.segments import whole_number
+from ..streams.segments import text_of, whole_number
 from .model import MAX_DESCRIPTION_BYTES, MAX_NAME_BYTES, ArtifactInfo
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from ..jsontext import JsonValue
 
 _TEXT, _BASE64, _BODY = "text", "base64", "body"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,21 +62,22 @@ class Entry:
     def from_json(cls, found: JsonValue) -> Entry:
         """Read what `to_json` wrote. Raises `ValueError`, `TypeError`, `LookupError` or `AttributeError` else."""
         inline = None
-        body = found.get(_BODY)
+        body, size, sha256 = found.get(_BODY), whole_number(found["size"]), text_of(found["sha256"])
         if body is None:
             inline = found[_TEXT].encode() if _TEXT in found else b64decode(found[_BASE64], validate=True)
-            if hashlib.sha256(inline).hexdigest() != found["sha256"]:
-                raise ValueError("another content than the hash says")
-        elif not is_body_name(body):
-            raise ValueError("no name of a body")
+            if len(inline) != size or hashlib.sha256(inline).hexdigest() != sha256:
+                raise ValueError("another content than size and hash say")
+        elif not is_body_name(body) or not _SHA256.fullmatch(sha256):
+            # The hash names the file that a download goes into, so it is as little a path as the name is.
+            raise ValueError("no name of a body, or no hash")
         tool = found.get("tool")
         info = ArtifactInfo(
-            _text(found["name"]),
-            _text(found["media_type"]),
-            None if tool is None else _text(tool),
+            text_of(found["name"]),
+            text_of(found["media_type"]),
+            None if tool is None else text_of(tool),
             MappingProxyType(dict(found.get("attributes", {}))),
-            whole_number(found["size"]),
-            _text(found["sha256"]),
+            size,
+            sha256,
             body,
         )
         return cls(info, inline)
@@ -190,12 +193,6 @@ def check_description(media_type: object, tool: object, attributes: Mapping[str,
         raise InvalidOption("what is said of an artifact holds an integer over 64 bits or a lone surrogate") from None
     if size > MAX_DESCRIPTION_BYTES:
         raise TooLarge(f"what is said of an artifact has at most {MAX_DESCRIPTION_BYTES:,} bytes of JSON, not {size:,}")
-
-
-def _text(found: JsonValue) -> str:
-    if not isinstance(found, str):
-        raise TypeError("no text")
-    return found
 
 
 def _content_json(entry: Entry) -> dict[str, JsonValue]:

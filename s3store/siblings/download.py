@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import stat
 from typing import IO, TYPE_CHECKING
 
 from ..errors import CorruptObject, InvalidOption
@@ -99,10 +100,15 @@ class PartFile:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         file = os.fdopen(descriptor, "r+b", buffering=0)
         try:
+            _check_ours(self.path, os.fstat(descriptor))
+            os.fchmod(descriptor, 0o600)
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
             raise InvalidOption(f"{self.path}: another download of this content is under way here") from None
+        except BaseException:
+            file.close()
+            raise
         return file
 
     def _is_there(self) -> bool:
@@ -110,6 +116,12 @@ class PartFile:
             return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
         except FileNotFoundError:
             return False
+
+
+def _check_ours(path: Path, found: os.stat_result) -> None:
+    """Refuse what others put in the place of a part file, where the folder is open to them."""
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_nlink > 1:
+        raise InvalidOption(f"{path}: is not a file of a download of yours; remove it, or choose another folder")
 
 
 async def body_to_file(

@@ -9,11 +9,11 @@ from ..errors import CorruptObject, FixTheCall, UnsupportedFormat
 from ..jsontext import check_json
 from ..keys import TRANSCRIPT, StreamKeys
 from ..model import Metadata, SessionInfo
-from ..times import format_time, parse_time
+from ..times import END_OF_TIME, format_time, parse_time
 from .consumption import UNTOUCHED, Consumption
 from .frames import Unpacked, _split, pack, unpack
 from .idempotency import read_digests, write_digests
-from .segments import Segment, whole_number
+from .segments import Segment, text_of, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,7 +166,7 @@ def _without_lines(header: dict[str, JsonValue], frame: bytes) -> Unpacked:
 def _head_of(keys: StreamKeys, unpacked: Unpacked, size: int) -> Head:
     header = unpacked.header
     if header.get("format") != HEAD_FORMAT:
-        raise UnsupportedFormat(f"{keys.head}: of format {header.get('format')!r}; a newer s3store may read it")
+        raise UnsupportedFormat.of(keys.head, header.get("format"))
     if header.get("session") != keys.session_id or header.get("stream") != keys.stream:
         raise CorruptObject(f"{keys.head}: holds another session or stream than the one that was asked for")
     try:
@@ -181,11 +181,14 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
     deleted = header.get("deleted")
     extra = {name: value for name, value in header.items() if name not in _KNOWN}
     check_json(extra)  # what is nested too deep could be read, but not written again
+    updated_at = parse_time(header["updated_at"])
+    if updated_at == END_OF_TIME:
+        raise ValueError("a time that leaves room for no later commit")
     segments = tuple(Segment.from_json(found) for found in header["segments"])
     return Head(
-        incarnation=_text(header["incarnation"]),
+        incarnation=text_of(header["incarnation"]),
         version=whole_number(header["version"]),
-        commits=tuple(_text(commit) for commit in header["commits"]),
+        commits=tuple(text_of(commit) for commit in header["commits"]),
         fence=whole_number(header["fence"]),
         segments=segments,
         tail=lines,
@@ -193,8 +196,8 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         tail_count=whole_number(header["count"]) - sum(segment.count for segment in segments),
         tail_keys=read_digests(header.get("tail_keys", "")),
         created_at=parse_time(header["created_at"]),
-        updated_at=parse_time(header["updated_at"]),
-        writer=_text(header["writer"]),
+        updated_at=updated_at,
+        writer=text_of(header["writer"]),
         metadata=Metadata.from_json(header["metadata"]),
         deleted_at=None if deleted is None else parse_time(deleted["at"]),
         deleted_with={} if deleted is None else _texts(deleted.get("with", {})),
@@ -206,14 +209,8 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
     )
 
 
-def _text(found: JsonValue) -> str:
-    if not isinstance(found, str):
-        raise TypeError("no text")
-    return found
-
-
 def _texts(found: JsonValue) -> dict[str, str]:
-    return {_text(name): _text(value) for name, value in found.items()}
+    return {text_of(name): text_of(value) for name, value in found.items()}
 
 
 def _check_counts(key: str, head: Head) -> None:

@@ -102,7 +102,7 @@ def unpack_segment(keys: StreamKeys, segment: Segment, data: bytes) -> bytes:
         raise CorruptObject(f"{key}: not the segment that the head names (size or SHA-256 differs)")
     unpacked = unpack(key, data)
     if unpacked.header.get("format") != SEGMENT_FORMAT:
-        raise UnsupportedFormat(f"{key}: of format {unpacked.header.get('format')!r}; a newer s3store may read it")
+        raise UnsupportedFormat.of(key, unpacked.header.get("format"))
     return unpacked.lines
 
 
@@ -110,6 +110,13 @@ def whole_number(found: JsonValue) -> int:
     """Return a number of a header. Raises `ValueError` unless it is a whole one that every reader can hold."""
     if type(found) is not int or not 0 <= found < 2**63:
         raise ValueError("no whole number from 0 on")
+    return found
+
+
+def text_of(found: JsonValue) -> str:
+    """Return a text of a header. Raises `TypeError` for anything else."""
+    if not isinstance(found, str):
+        raise TypeError("no text")
     return found
 
 

@@ -143,14 +143,15 @@ def test_an_interrupted_upload_goes_on(watched: Watched, artifacts: Artifacts, f
     watched.on_part = lambda _, number: broken() if number == 2 else None
     with pytest.raises(StoreUnavailable):
         artifacts.put("n", file)
+    # Which of the others had begun when it failed is the threads' affair.
     arrived = set(watched.sent)
-    assert arrived == {1, 3}
+    assert arrived <= {1, 3}
     assert artifacts.exists() is False
     watched.on_part = lambda _upload, _number: None
     watched.sent.clear()
     told: list[int] = []
     SessionStore(watched).artifacts("a").put("n", file, progress=lambda done, _: told.append(done))
-    assert watched.sent == [2]
+    assert set(watched.sent) == {1, 2, 3} - arrived
     assert told[-1] == len(LARGE)
     assert artifacts.get("n").data == LARGE
     assert watched.uploads() == []

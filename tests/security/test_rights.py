@@ -1,0 +1,202 @@
+"""The least rights: each call uses just those that `docs/operations.md` names for it, and says which one it lacks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from s3store import AccessDenied, Append, IndexPolicy, SessionStore, StoreNotCapable
+from s3store.siblings.upload import PART
+from tests.archives import prepare, s3_options
+from tests.servers.policy_proxy import PolicyProxy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.servers import MotoServer
+
+pytestmark = [pytest.mark.s3, pytest.mark.usefixtures("small_parts")]
+pytest_plugins = ["tests.archive_fixtures"]
+
+OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
+TABLE = re.compile(r"^\| (?P<calls>`[^|]+`) \| (?P<rights>`s3:[^|]+`) \|$", re.MULTILINE)
+LARGE = bytes(PART + 1)
+MIDDLE = bytes(20_000)
+
+
+def breaking() -> Iterator[bytes]:
+    yield LARGE
+    raise ZeroDivisionError
+
+
+def interrupted_then_again(store: SessionStore, file: Path) -> None:
+    def stop(done: int, whole: int | None) -> None:
+        raise ZeroDivisionError
+
+    file.write_bytes(LARGE)
+    with pytest.raises(ZeroDivisionError):
+        store.artifacts("a").put("n", file, progress=stop)
+    store.artifacts("a").put("n", file)
+
+
+def broken_off(store: SessionStore, file: Path) -> None:
+    with pytest.raises(ZeroDivisionError):
+        store.artifacts("b").put("iterator", breaking())
+
+
+Call = tuple["Callable[[SessionStore, Path], object]", ...]
+CALLS: dict[str, Call] = {
+    "load": (lambda s, _: s.load("a"), lambda s, _: s.load("b")),
+    "last": (lambda s, _: s.last("a", 1),),
+    "records": (lambda s, _: list(s.records("a")),),
+    "info": (lambda s, _: s.info("a"),),
+    "exists": (lambda s, _: s.exists("a"), lambda s, _: s.exists("missing")),
+    "load_all": (lambda s, _: s.load_all("a"),),
+    "list": (lambda s, _: list(s.list()),),
+    "page": (lambda s, _: s.page(limit=1),),
+    "count": (lambda s, _: s.count(),),
+    "running": (lambda s, _: s.running(),),
+    "stuck": (lambda s, _: s.stuck(1),),
+    "scan": (lambda s, _: list(s.scan()),),
+    "search": (lambda s, _: s.search("word"),),
+    "traces.load": (lambda s, _: s.traces("a").load(),),
+    "artifacts.list": (lambda s, _: s.artifacts("a").list(),),
+    "artifacts.get": (lambda s, _: s.artifacts("a").get("n"),),
+    "artifacts.read": (lambda s, _: s.artifacts("a").read("n", 1, 5),),
+    "artifacts.stream": (lambda s, _: list(s.artifacts("a").stream("n")),),
+    "artifacts.get_to": (lambda s, file: s.artifacts("a").get_to("n", file),),
+    "artifacts.url": (lambda s, _: s.artifacts("a").url("n"),),
+    "index.status": (lambda s, _: s.index.status(),),
+    "index.verify": (lambda s, _: s.index.verify(),),
+    "create": (lambda s, _: s.create("new", ["x"]),),
+    "append": (lambda s, _: s.append("a", "x"), lambda s, _: s.append("a", "y")),
+    "extend": (lambda s, _: s.extend("a", ["x", "y"]),),
+    "replace_last": (lambda s, _: s.replace_last("a", "x"),),
+    "remove_last": (lambda s, _: s.remove_last("a"),),
+    "clear": (lambda s, _: s.clear("a"),),
+    "update": (lambda s, _: s.update("a", name="n"),),
+    "commit": (lambda s, _: s.commit("a", Append("x")),),
+    "save": (lambda s, _: s.save("a", ["all"]),),
+    "save_all": (lambda s, _: s.save_all("a", transcript=["all"], runs=[1]),),
+    "delete": (lambda s, _: s.delete("a"),),
+    "resolve": (lambda s, _: s.resolve("b", "01kah0000000000000000000aa"),),
+    "traces.append": (lambda s, _: s.traces("a").append({"kind": "x"}),),
+    "runs.replace": (lambda s, _: s.runs("a").replace([1]),),
+    "artifacts.put": (lambda s, _: s.artifacts("a").put("m", "small"), lambda s, _: s.artifacts("a").put("m", MIDDLE)),
+    "artifacts.remove": (lambda s, _: s.artifacts("a").remove("n"),),
+    "artifacts.save": (lambda s, _: s.artifacts("a").save([]),),
+    "index.compact": (lambda s, _: s.index.compact(everything=True),),
+    "index.rebuild": (lambda s, _: s.index.rebuild(),),
+    "index.verify(fix=True)": (lambda s, _: s.index.verify(fix=True),),
+    "artifacts.put of over 8 MiB": (interrupted_then_again, broken_off),
+    "check": (lambda s, _: s.check().require_shared_writing(),),
+}
+
+
+class Row(NamedTuple):
+    """A row of the table in the docs."""
+
+    calls: tuple[str, ...]
+    rights: frozenset[str]
+
+
+def ticked(cell: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"`([^`]+)`", cell))
+
+
+ROWS = [Row(ticked(row["calls"]), frozenset(ticked(row["rights"]))) for row in TABLE.finditer(OPERATIONS.read_text())]
+DONE_WITHOUT = {
+    ("create", "s3:DeleteObject"),
+    ("index.compact", "s3:DeleteObject"),
+    ("artifacts.put of over 8 MiB", "s3:DeleteObject"),
+    ("artifacts.put of over 8 MiB", "s3:AbortMultipartUpload"),
+    ("check", "s3:GetBucketVersioning"),
+}
+"""Rights that a row's calls do without, where they have to; the docs say what is then left behind."""
+
+
+@pytest.fixture
+def proxy(moto: MotoServer) -> Iterator[PolicyProxy]:
+    with PolicyProxy(moto.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def opened(
+    proxy: PolicyProxy, moto: MotoServer, bucket_name: Callable[[], str]
+) -> Iterator[Callable[[], SessionStore]]:
+    """Make clients, each on an archive of its own with the same sessions in it."""
+    stores = []
+
+    def open_it() -> SessionStore:
+        proxy.deny()
+        url = f"s3://{moto.make_bucket(bucket_name())}/agents"
+        options: dict[str, Any] = {
+            "s3": s3_options(proxy.url),
+            "cache": False,
+            "index": IndexPolicy(compact_after=None),
+        }
+        with SessionStore(url, **options) as store:
+            prepare(store._archive._bare)
+            store.create("a", ["word"], state="running", turn="t")
+            store.append("a", "second")
+            store.append("a", "third")
+            store.create("b", ["word"])
+            store.artifacts("a").put("n", MIDDLE)
+            store.traces("a").append({"kind": "x"})
+            store.index.compact()
+            store.create("c")
+        stores.append(SessionStore(url, **options))
+        proxy.deny()
+        return stores[-1]
+
+    yield open_it
+    proxy.deny()
+    for store in stores:
+        store.close()
+
+
+def test_the_docs_name_every_call_and_no_other() -> None:
+    assert sorted(name for row in ROWS for name in row.calls) == sorted(CALLS)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.calls[0])
+def test_calls_use_just_the_rights_that_the_docs_name(
+    opened: Callable[[], SessionStore], proxy: PolicyProxy, tmp_path: Path, row: Row
+) -> None:
+    used: set[str] = set()
+    for name in row.calls:
+        store = opened()
+        for call in CALLS[name]:
+            call(store, tmp_path / "file")
+        assert proxy.used <= row.rights, name
+        used |= proxy.used
+    assert used == row.rights
+
+
+@pytest.mark.parametrize(
+    ("row", "right"),
+    [(row, right) for row in ROWS for right in sorted(row.rights)],
+    ids=lambda value: value if isinstance(value, str) else value.calls[0],
+)
+def test_a_call_that_lacks_a_right_says_which(
+    opened: Callable[[], SessionStore], proxy: PolicyProxy, tmp_path: Path, row: Row, right: str
+) -> None:
+    refusal = None
+    for name in row.calls:
+        store = opened()
+        proxy.deny({right})
+        try:
+            for call in CALLS[name]:
+                call(store, tmp_path / "file")
+        except (AccessDenied, StoreNotCapable) as error:
+            refusal = str(error)
+            break
+    if (row.calls[0], right) in DONE_WITHOUT:
+        assert refusal is None
+    else:
+        assert refusal is not None
+        assert right in refusal
