@@ -29,7 +29,7 @@ TEXTS = ("name", "agent", "channel", "room", "sender", "parent", "state")
 # What entries are made of is written by whoever may write to the archive, and read by all who list it.
 _KINDS: dict[str, type] = {
     **dict.fromkeys(("id", "incarnation", "place", *TEXTS), str),
-    **dict.fromkeys(("version", "count", "size", "updated_at", "created_at"), int),
+    **dict.fromkeys(("version", "count", "size", "updated_at", "created_at", "active_at"), int),
     "labels": list,
     "turn": dict,
 }
@@ -221,6 +221,7 @@ def _is_in_bounds(fields: dict[str, JsonValue]) -> bool:
     return (
         _EARLIEST <= changed <= _LATEST
         and _EARLIEST <= began <= _LATEST
+        and _EARLIEST <= fields.get("active_at", began) <= _LATEST
         and 0 <= version < _END_OF_NUMBERS
         and 0 <= count < _END_OF_NUMBERS
         and 0 <= size < _END_OF_NUMBERS
@@ -232,7 +233,7 @@ def _check_inside(labels: Iterable[JsonValue], turn: dict[str, JsonValue] | None
         raise TypeError("labels of another kind")
     if turn is not None:
         started = turn.get("started_at", 0)
-        if type(turn["id"]) is not str or type(started) is not int:
+        if type(turn.get("id", "")) is not str or type(started) is not int:
             raise TypeError("a turn of another kind")
         if not _EARLIEST <= started <= _LATEST:
             raise ValueError("a time that is out of bounds")
