@@ -4,7 +4,7 @@
 stands between an SDK and one of them. moto's server and the proxy count what passes (`Traffic`).
 """
 
-from .fault_proxy import Fault, FaultProxy, Hold, answer, cut_body, hold, in_order, lose_answer, lose_request
+from .fault_proxy import Fault, FaultProxy, Hold, answer, cut_body, hold, in_order, lose_answer, lose_request, reset
 from .http_server import Reply, Request
 from .ministack_server import MinistackServer
 from .moto_server import MotoServer
@@ -26,4 +26,5 @@ __all__ = [
     "in_order",
     "lose_answer",
     "lose_request",
+    "reset",
 ]

@@ -16,7 +16,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .http_server import DropConnectionError, LoopbackServer, Reply, Request
+from .http_server import DropConnectionError, LoopbackServer, Reply, Request, ResetConnectionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,8 @@ class Fault:
     """Whether the server gets the request."""
     drop: bool = False
     """Whether the connection is closed without an answer."""
+    reset: bool = False
+    """Whether the connection is broken off, rather than closed."""
     reply: Reply | None = None
     """The answer instead of the server's."""
     keep_bytes: int | None = None
@@ -65,6 +67,11 @@ def lose_request() -> Fault:
 def lose_answer() -> Fault:
     """Close the connection after the server has done what was asked."""
     return Fault(drop=True)
+
+
+def reset(*, done: bool = False) -> Fault:
+    """Break the connection off; with `done`, after the server has done what was asked."""
+    return Fault(forward=done, reset=True)
 
 
 def answer(status: int, code: str, *, done: bool = False) -> Fault:
@@ -123,6 +130,8 @@ class FaultProxy(LoopbackServer):
         reply = self._forward(request) if fault.forward else Reply(http.client.BAD_GATEWAY)
         if fault.hold_answer is not None:
             fault.hold_answer.wait()
+        if fault.reset:
+            raise ResetConnectionError
         if fault.drop:
             raise DropConnectionError
         if fault.reply is not None:

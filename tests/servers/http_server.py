@@ -7,7 +7,9 @@ connections being used again; hence this one.
 from __future__ import annotations
 
 import http.client
+import os
 import socket
+import struct
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,6 +47,10 @@ class DropConnectionError(Exception):
     """Raised by the answering function: close the connection and send nothing."""
 
 
+class ResetConnectionError(Exception):
+    """Raised by the answering function: break the connection off, so that the client is told of a reset."""
+
+
 class LoopbackServer:
     """Answers HTTP on 127.0.0.1, on a port that the system chose, from entering it until leaving it."""
 
@@ -72,6 +78,10 @@ class LoopbackServer:
         """Create a bucket and return its name."""
         make_bucket(self.port, name)
         return name
+
+    def wait_until_left(self, *, seconds: float = 30) -> bool:
+        """Wait until no client has a connection any more; False if one still has after so long."""
+        return self._server.wait_until_left(seconds)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -106,7 +116,7 @@ class _Server(ThreadingHTTPServer):
         self.answer = answer
         self.traffic = traffic
         self._connections: set[socket.socket] = set()
-        self._connections_lock = threading.Lock()
+        self._connections_lock = threading.Condition()
 
     def server_bind(self) -> None:
         # Without the reverse look-up of the host's name that HTTPServer does.
@@ -121,6 +131,11 @@ class _Server(ThreadingHTTPServer):
     def closed(self, connection: socket.socket) -> None:
         with self._connections_lock:
             self._connections.discard(connection)
+            self._connections_lock.notify_all()
+
+    def wait_until_left(self, seconds: float) -> bool:
+        with self._connections_lock:
+            return self._connections_lock.wait_for(lambda: not self._connections, seconds)
 
     def close_connections(self) -> None:
         with self._connections_lock:
@@ -168,6 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             _shut(self.connection)
             return
+        except ResetConnectionError:
+            self._record(request, None, 0)
+            self.close_connection = True
+            _reset(self.connection)
+            return
         sent = self._body(request, reply)
         # Recorded before it is sent: who has the answer must find the exchange.
         self._record(request, reply.status, len(sent))
@@ -213,6 +233,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.traffic.add(
             Exchange(request.method, request.target, status, len(request.body), bytes_out, dict(request.headers))
         )
+
+
+def _reset(connection: socket.socket) -> None:
+    # Closed without lingering, what was not read is answered by a reset.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    os.close(connection.detach())
 
 
 def _shut(connection: socket.socket) -> None:
