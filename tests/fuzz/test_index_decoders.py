@@ -49,8 +49,9 @@ CALLS: dict[str, Callable[[SessionStore], object]] = {
     "verify": lambda store: store.index.verify(),
     "mend": lambda store: store.index.verify(fix=True),
 }
-ENTRY = ["id", "incarnation", "version", "count", "size", "updated_at", "created_at", "active_at", "name", "agent",
-         "parent", "state", "labels", "turn", "place", "deleted", "renewed", "provisional", "head", "unknown"]  # fmt: skip
+ENTRY = ["id", "incarnation", "version", "count", "size", "updated_at", "created_at", "active_at", "name",
+         "agent", "parent", "state", "labels", "turn", "place", "deleted", "renewed", "provisional", "head",
+         "unknown"]  # fmt: skip
 PAGE = ["name", "run", "tier", "bytes", "sha256", "count", "oldest", "newest", "since", "states", "values"]
 TOP = ["format", "version", "commits", "rebuild", "pages"]
 NASTY: list[JsonValue] = [
