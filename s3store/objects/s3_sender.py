@@ -136,7 +136,12 @@ class S3Sender(ABC):
             meaning = translate(error, request, where=self._where, connect_failures=self._connect_failures())
             if meaning is None:
                 raise
-            raise meaning from error
+            try:
+                raise meaning from error
+            finally:
+                # Else the error would hold this frame, which holds the error, and with it the SDK's answer and its
+                # connection, until the garbage collector came by.
+                del meaning
 
 
 def client_config(options: S3Options, operation: Operation) -> Config:
