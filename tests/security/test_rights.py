@@ -32,14 +32,25 @@ def breaking() -> Iterator[bytes]:
     raise ZeroDivisionError
 
 
-def interrupted_then_again(store: SessionStore, file: Path) -> None:
+def interrupted(store: SessionStore, file: Path) -> None:
     def stop(done: int, whole: int | None) -> None:
         raise ZeroDivisionError
 
     file.write_bytes(LARGE)
     with pytest.raises(ZeroDivisionError):
         store.artifacts("a").put("n", file, progress=stop)
+
+
+def interrupted_then_again(store: SessionStore, file: Path) -> None:
+    interrupted(store, file)
     store.artifacts("a").put("n", file)
+
+
+def sent_and_taken(store: SessionStore, _: Path) -> None:
+    store.inbox("a").send("x")
+    mail = store.inbox("a").receive()
+    assert mail is not None
+    mail.done()
 
 
 def broken_off(store: SessionStore, file: Path) -> None:
@@ -81,13 +92,18 @@ CALLS: dict[str, Call] = {
     "commit": (lambda s, _: s.commit("a", Append("x")),),
     "save": (lambda s, _: s.save("a", ["all"]),),
     "save_all": (lambda s, _: s.save_all("a", transcript=["all"], runs=[1]),),
-    "delete": (lambda s, _: s.delete("a"),),
     "resolve": (lambda s, _: s.resolve("b", "01kah0000000000000000000aa"),),
     "traces.append": (lambda s, _: s.traces("a").append({"kind": "x"}),),
     "runs.replace": (lambda s, _: s.runs("a").replace([1]),),
     "artifacts.put": (lambda s, _: s.artifacts("a").put("m", "small"), lambda s, _: s.artifacts("a").put("m", MIDDLE)),
     "artifacts.remove": (lambda s, _: s.artifacts("a").remove("n"),),
     "artifacts.save": (lambda s, _: s.artifacts("a").save([]),),
+    "inbox.send": (lambda s, _: s.inbox("a").send("x"),),
+    "inbox.receive": (sent_and_taken,),
+    "delete": (interrupted, lambda s, _: s.delete("a")),
+    "cleanup": (interrupted, lambda s, _: s.cleanup(older_than=0)),
+    "remains": (lambda s, _: s.remains("a"),),
+    "erase_versions": (lambda s, _: s.erase_versions("a"),),
     "index.compact": (lambda s, _: s.index.compact(everything=True),),
     "index.rebuild": (lambda s, _: s.index.rebuild(),),
     "index.verify(fix=True)": (lambda s, _: s.index.verify(fix=True),),
@@ -113,6 +129,8 @@ DONE_WITHOUT = {
     ("index.compact", "s3:DeleteObject"),
     ("artifacts.put of over 8 MiB", "s3:DeleteObject"),
     ("artifacts.put of over 8 MiB", "s3:AbortMultipartUpload"),
+    ("artifacts.put of over 8 MiB", "s3:ListBucketMultipartUploads"),
+    ("delete", "s3:AbortMultipartUpload"),
     ("check", "s3:GetBucketVersioning"),
 }
 """Rights that a row's calls do without, where they have to; the docs say what is then left behind."""
