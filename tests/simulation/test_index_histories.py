@@ -106,10 +106,10 @@ def test_a_plan_can_be_run_again_with_less_in_it() -> None:
 def test_a_soak_runs_every_scenario_on_several_cores(capsys: pytest.CaptureFixture[str]) -> None:
     tally = soak(start=0, seeds=12, seconds=None, mode="late", jobs=2)
 
-    assert tally.histories == 24
+    assert tally.histories == 36
     assert tally.failed == 0
     said = capsys.readouterr().out.splitlines()
-    assert [line.split(" histories")[0] for line in said] == ["sessions: 12", "index: 12"]
+    assert [line.split(" histories")[0] for line in said] == ["sessions: 12", "index: 12", "siblings: 12"]
 
 
 def test_a_soak_prints_what_goes_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
