@@ -125,7 +125,7 @@ def test_workers_that_are_killed_lose_nothing_and_answer_nothing_twice(tmp_path:
     chance = random.Random(seed)
     location = f"file://{tmp_path}/archive"
     with SessionStore(location) as store, ExitStack() as stack:
-        send_all(store, 15)
+        send_all(store, 40)
         killed = 0
         for _ in range(3):
             workers = [Worker(location, "-", 0.2) for _ in range(2)]
@@ -135,12 +135,11 @@ def test_workers_that_are_killed_lose_nothing_and_answer_nothing_twice(tmp_path:
                 killed += len(worker.handed_out(chance.randrange(1, 8))) > 0
                 worker.end(kill=True)
         assert killed
-        assert any(store.inbox(session).status().waiting for session in SESSIONS)
         last = Worker(location, "-", 60)
         stack.callback(last.process.kill)
         last.end()
         assert last.process.returncode == 0
-        check_that_each_was_answered_once_and_in_order(store, 15)
+        check_that_each_was_answered_once_and_in_order(store, 40)
 
 
 def test_the_example_is_a_host_for_agents(tmp_path: Path) -> None:
