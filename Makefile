@@ -7,22 +7,32 @@ PIP := pip install --quiet --disable-pip-version-check
 # One process of tests for each core: make test WORKERS=0 runs them all in one.
 WORKERS ?= auto
 
-.PHONY: demo test test-blocking test-async soak lint types format build check clean
+.PHONY: demo test test-blocking test-async test-long test-integrations soak lint types format build check clean
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
 
 test: test-blocking test-async
 
-test-blocking test-async: export S3STORE_TEST_MINISTACK = $(CURDIR)/$(VENV_SERVERS)/bin/ministack
+test-blocking test-async test-long: export S3STORE_TEST_MINISTACK = $(CURDIR)/$(VENV_SERVERS)/bin/ministack
 
 # The newest boto3, alone: everything but what needs aioboto3.
 test-blocking: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed
-	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not aioboto3" $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "not aioboto3 and not long" $(ARGS)
+
+# What takes too long for every run, in both environments.
+test-long: $(VENV)/.installed-for-tests $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
+	$(VENV)/bin/python -m pytest -n $(WORKERS) -m "long and not aioboto3" $(ARGS)
+	$(VENV_ASYNC)/bin/python -m pytest -n $(WORKERS) -m "long and aioboto3" $(ARGS)
 
 # aioboto3 with the old boto3 that it pins: what needs it.
 test-async: $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
-	$(VENV_ASYNC)/bin/python -m pytest -n $(WORKERS) -m aioboto3 $(ARGS)
+	$(VENV_ASYNC)/bin/python -m pytest -n $(WORKERS) -m "aioboto3 and not long" $(ARGS)
+
+# The frameworks' own conformance suites and ours, each in an environment of its own: make test-integrations ONLY=strands
+ONLY ?= claude-agent-sdk openai-agents langgraph pydantic-ai strands google-adk agent-framework
+test-integrations:
+	PYTHON=$(PYTHON) tests/integrations/run $(ONLY)
 
 # Simulated histories for as long as you say: make soak SECONDS=3600
 SECONDS ?= 600
@@ -53,7 +63,7 @@ build: $(VENV)/.installed-for-lint
 check: test lint types build
 
 clean:
-	rm -rf $(VENV) $(VENV_ASYNC) $(VENV_SERVERS) build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_ASYNC) $(VENV_SERVERS) .venv-integrations build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
