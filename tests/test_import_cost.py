@@ -75,6 +75,10 @@ def test_no_sdk_is_loaded_before_something_is_sent(code: str) -> None:
     assert loaded_by(code) & HEAVY == set()
 
 
+def test_the_blocking_face_loads_no_event_loop() -> None:
+    assert "asyncio" not in loaded_by(_DIRECTORY)
+
+
 def test_diskcache_is_loaded_by_the_first_use_of_a_cache(tmp_path: Path) -> None:
     use = f"from s3store.cache import Cache; c = Cache({str(tmp_path / 'cache')!r}); c.get('a'); c.close()"
     assert {"diskcache", "sqlite3"} <= loaded_by(use)

@@ -6,7 +6,6 @@ of its own, so that an event loop never waits for a disk.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import threading
 from collections import OrderedDict
@@ -185,7 +184,10 @@ class _Times:
 
 
 class ThreadedShelf(Shelf):
-    """A shelf for the tasks of an event loop. A caller that is cancelled goes on at once."""
+    """A shelf for the tasks of an event loop. A caller that is cancelled goes on at once.
+
+    It imports asyncio when it is used: by then the loop has, and the blocking face does without.
+    """
 
     def __init__(self, cache: Keeper, identity: Callable[[], Awaitable[str]], *, closes: bool = True) -> None:
         super().__init__(cache, identity, closes=closes)
@@ -196,9 +198,13 @@ class ThreadedShelf(Shelf):
         await super().close()
         threads, self._threads = self._threads, None
         if threads is not None:
+            import asyncio
+
             await asyncio.to_thread(threads.shutdown)
 
     async def _do(self, operation: Callable[[], T]) -> T:
+        import asyncio
+
         if self._threads is None:
             from concurrent.futures import ThreadPoolExecutor
 
