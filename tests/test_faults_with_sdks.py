@@ -278,8 +278,9 @@ class Death:
         return lose_answer() if first and not self._answered else lose_request()
 
 
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("answered", [True, False], ids=["before-a-request", "before-its-answer"])
-def test_a_client_may_die_between_any_two_requests(place: FaultyPlace, answered: bool) -> None:  # noqa: FBT001
+def test_a_client_may_die_between_any_two_requests(place: FaultyPlace, every: int, answered: bool) -> None:  # noqa: FBT001
     after = 0
     while True:
         for key in place.listed("sessions/"):
@@ -303,4 +304,4 @@ def test_a_client_may_die_between_any_two_requests(place: FaultyPlace, answered:
         if not script.struck:
             assert done == len(SCENARIO)
             return
-        after += 1
+        after += every

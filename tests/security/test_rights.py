@@ -195,6 +195,7 @@ def test_calls_use_just_the_rights_that_the_docs_name(
     assert used == row.rights
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("row", "right"),
     [(row, right) for row in ROWS for right in sorted(row.rights)],
