@@ -15,7 +15,7 @@ from s3store.index.rebuild import Rebuild
 from s3store.index.view import Index, View
 from s3store.keys import log_key
 from s3store.streams.stream import Streams, _Creation
-from s3store.testing.simulation.index import IndexReport, shrink_index, simulate_index
+from s3store.testing.simulation import INDEX, AnyReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from s3store.streams.head import Head
 
 
-def _first_violation(mode: str, seeds: int) -> IndexReport:
+def _first_violation(mode: str, seeds: int) -> AnyReport:
     for seed in range(seeds):
-        report = simulate_index(seed, mode)
+        report = INDEX.simulate(seed, mode)
         if report.violations:
             print(f"{mode}: seed {seed}: {report.violations[0]}")  # noqa: T201 - docs/protocol.md names these
             return report
@@ -205,7 +205,7 @@ def test_a_history_that_goes_wrong_is_cut_down_to_a_short_one(monkeypatch: pytes
     monkeypatch.setattr("s3store.index.view._is_sure", lambda entry: hasattr(entry, "fields"))
     whole = _first_violation("lossy", 200)
 
-    short = shrink_index(whole.plan)
+    short = INDEX.shrink(whole.plan)
 
     assert short.violations
     assert short.plan.steps <= whole.plan.steps // 2

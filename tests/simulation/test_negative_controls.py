@@ -18,7 +18,7 @@ from s3store.streams.removal import Removal
 from s3store.streams.segments import pack_segment
 from s3store.streams.stream import Streams
 from s3store.streams.terms import Terms, living
-from s3store.testing.simulation import Report, shrink, simulate
+from s3store.testing.simulation import SESSIONS, AnyReport
 
 if TYPE_CHECKING:
     from s3store.streams.commit import Known, Landed, Proposal
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from s3store.streams.segments import Segment
 
 
-def _first_violation(mode: str, seeds: int) -> Report:
+def _first_violation(mode: str, seeds: int) -> AnyReport:
     for seed in range(seeds):
-        report = simulate(seed, mode)
+        report = SESSIONS.simulate(seed, mode)
         if report.violations:
             return report
     pytest.fail(f"not found in {seeds} histories")
@@ -57,7 +57,7 @@ def test_another_proposal_for_the_same_state_is_found(monkeypatch: pytest.Monkey
 
 def test_a_short_history_costs_answers_and_not_safety(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown() -> int:
-        reports = [simulate(seed, "late") for seed in range(150)]
+        reports = [SESSIONS.simulate(seed, "late") for seed in range(150)]
         assert not any(report.violations for report in reports)
         return sum(report.unknown for report in reports)
 
@@ -195,7 +195,7 @@ def test_a_history_that_goes_wrong_is_cut_down_to_a_short_one(monkeypatch: pytes
     monkeypatch.setattr(commit._Commit, "_settle", lambda self, found: setattr(self, "_unsettled", None))
     whole = _first_violation("lossy", 100)
 
-    short = shrink(whole.plan)
+    short = SESSIONS.shrink(whole.plan)
 
     assert short.violations
     assert short.plan.steps <= min(3, whole.plan.steps)

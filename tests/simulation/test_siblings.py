@@ -15,7 +15,7 @@ from s3store.streams import fence
 from s3store.streams import stream as streams_module
 from s3store.streams.change import StreamChange, propose_head
 from s3store.streams.removal import Removal
-from s3store.testing.simulation.siblings import SIBLINGS_MODES, shrink_siblings, simulate_siblings
+from s3store.testing.simulation import SIBLINGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
     from s3store.streams.draft import Chunk
     from s3store.streams.head import Head
     from s3store.streams.segments import Segment
-    from s3store.testing.simulation.siblings import SiblingsReport
+    from s3store.testing.simulation import AnyReport
 
 _HISTORIES_OF_EACH_MODE = 90
 
 
-@pytest.mark.parametrize("mode", SIBLINGS_MODES)
+@pytest.mark.parametrize("mode", SIBLINGS.modes)
 def test_nothing_named_is_lost_and_nothing_deleted_is_left(mode: str) -> None:
     for seed in range(_HISTORIES_OF_EACH_MODE):
-        report = simulate_siblings(seed, mode)
-        assert not report.violations, shrink_siblings(report.plan).story()
+        report = SIBLINGS.simulate(seed, mode)
+        assert not report.violations, SIBLINGS.shrink(report.plan).story()
 
 
 def test_histories_meet_what_they_are_there_for() -> None:
-    reports = [simulate_siblings(seed) for seed in range(150)]
+    reports = [SIBLINGS.simulate(seed) for seed in range(150)]
 
     happened = " ".join(what for report in reports for _, _, what in report.trace)
     told = {type(operation.outcome).__name__ for report in reports for operation in report.operations}
@@ -54,12 +54,12 @@ def test_histories_meet_what_they_are_there_for() -> None:
 
 def test_the_same_seed_gives_the_same_history() -> None:
     for seed in range(30):
-        assert simulate_siblings(seed).digest() == simulate_siblings(seed).digest()
+        assert SIBLINGS.simulate(seed).digest() == SIBLINGS.simulate(seed).digest()
 
 
-def _first_violation(mode: str, seeds: int) -> SiblingsReport:
+def _first_violation(mode: str, seeds: int) -> AnyReport:
     for seed in range(seeds):
-        report = simulate_siblings(seed, mode)
+        report = SIBLINGS.simulate(seed, mode)
         if report.violations:
             return report
     pytest.fail(f"not found in {seeds} histories")

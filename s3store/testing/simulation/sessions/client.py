@@ -6,24 +6,24 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from ...changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
-from ...errors import OutcomeUnknown, S3StoreError, SessionDeleted
-from ...keys import SESSIONS, session_part
-from ...longterm.cleanup import CleanUp
-from ...session import SessionCore
-from .history import Deleted, Edit, Entry, Failed, Operation, Outcome, Read, Seen, Terms, Unknown, Wrote, entries_of
-from .network import WEATHERS
-from .scheduler import Cancelled
+from ....changes import Append, Change, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
+from ....errors import OutcomeUnknown, S3StoreError, SessionDeleted
+from ....keys import SESSIONS, session_part
+from ....longterm.cleanup import CleanUp
+from ....session import SessionCore
+from ..history import Deleted, Edit, Entry, Failed, Operation, Outcome, Read, Seen, Terms, Unknown, Wrote, entries_of
+from ..network import CALM
+from ..scheduler import Cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...archive import Archive
-    from ...model import Committed
-    from .network import SimulatedStore
+    from ....archive import Archive
+    from ....model import Committed
+    from ..network import SimulatedStore
+    from ..runtime import SimulatedRuntime
+    from ..scheduler import Scheduler, Task
     from .plan import Mode, Step
-    from .runtime import SimulatedRuntime
-    from .scheduler import Scheduler, Task
 
 _NAMES = ("one", "two", None)
 _READS = frozenset({"load", "last", "records", "info"})
@@ -85,7 +85,7 @@ class Client:
             step = self._steps[self._next]
             self._next += 1
             task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = WEATHERS["fair"] if step.calm else self._mode.weather
+            task.weather = CALM if step.calm else self._mode.weather
             await life.runtime.sleep(task.chance.expovariate(20.0))
             cancelled_after = task.chance.uniform(0.0, 0.2) if task.chance.random() < self._mode.cancels else None
             if cancelled_after is not None and not step.calm:

@@ -6,9 +6,9 @@ import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ...streams.commit import CommitPolicy
-from ...streams.draft import Sizes
-from .network import WEATHERS, Weather
+from ....streams.commit import CommitPolicy
+from ....streams.draft import Sizes
+from ..network import WEATHERS, Weather
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -107,17 +107,30 @@ class Plan:
         """How many calls there are."""
         return sum(len(client.steps) for client in self.clients)
 
+    def setting(self) -> str:
+        """Return what else was drawn, as a line of a story."""
+        return f"policy {self.policy}, {self.sizes}, pages of {self.page}"
+
+    def smaller(self) -> list[Plan]:
+        """Return copies with one thing less: a crash, a call, or the faults of one call."""
+        places = [(number, place) for number, client in enumerate(self.clients) for place in range(len(client.steps))]
+        return [
+            *(self._without_crash(place) for place in range(len(self.crashes))),
+            *(self.without_step(*place) for place in places),
+            *(self._with_calm_step(*at) for at in places if not self.clients[at[0]].steps[at[1]].calm),
+        ]
+
     def without_step(self, client: int, place: int) -> Plan:
         """Return a copy with one call less."""
         steps = self.clients[client].steps
         return self._with_steps(client, steps[:place] + steps[place + 1 :])
 
-    def with_calm_step(self, client: int, place: int) -> Plan:
+    def _with_calm_step(self, client: int, place: int) -> Plan:
         """Return a copy in which one call meets no faults."""
         steps = self.clients[client].steps
         return self._with_steps(client, (*steps[:place], replace(steps[place], calm=True), *steps[place + 1 :]))
 
-    def without_crash(self, place: int) -> Plan:
+    def _without_crash(self, place: int) -> Plan:
         """Return a copy in which one crash does not happen."""
         return replace(self, crashes=self.crashes[:place] + self.crashes[place + 1 :])
 
