@@ -32,6 +32,8 @@ L = TypeVar("L", bound="Life")
 C = TypeVar("C", bound="Client[Any]")
 L_contra = TypeVar("L_contra", bound="Life", contravariant=True)
 
+LEAKED = "an error that no caller should see"
+"""How a violation begins that tells of an error that came through."""
 _LONGEST_SKEW = 3600.0
 _LAST_REQUEST = 0.15
 
@@ -203,7 +205,7 @@ class World(ABC, Generic[P, O, L, C]):
         """Take note of how a client ended: an error that it let through is one that no caller should see."""
         if error is not None:
             told = "".join(traceback.format_exception(error)).strip()
-            self.violates(f"an error that no caller should see: {told}")
+            self.violates(f"{LEAKED}: {told}")
 
     def ended_beside(self, result: object, error: BaseException | None) -> None:
         """Take note of how work in the background ended: what fails there is logged, and left to others."""
