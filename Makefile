@@ -40,11 +40,10 @@ soak: $(VENV)/.installed-for-tests
 	$(VENV)/bin/python -m s3store.testing.soak --seconds $(SECONDS)
 
 # Which branches of the protocol the tests of the streams and the index take, those by way of the faces among them.
+COVERING ?= tests/streams tests/index tests/simulation tests/longterm tests/fuzz tests/security tests/golden tests/test_store.py tests/test_listing.py
 coverage: $(VENV)/.installed-for-tests
 	$(VENV)/bin/python -m coverage run -m pytest -q -m "not long and not s3 and not aioboto3" $(COVERING)
 	$(VENV)/bin/python -m coverage report
-
-COVERING ?= tests/streams tests/index tests/simulation tests/longterm tests/fuzz tests/security tests/golden tests/test_store.py tests/test_listing.py
 
 # Every rule of the protocol broken, and in which history the simulator finds it.
 mutations: $(VENV)/.installed-for-tests
@@ -91,22 +90,7 @@ $(VENV)/.installed-for-tests: $(VENV)/.installed
 	$(VENV)/bin/$(PIP) --editable '.[test]'
 	touch $@
 
-$(VENV)/.installed-for-# Which branches of the protocol the tests of the streams and the index take, those by way of the faces among them.
-coverage: $(VENV)/.installed-for-tests
-	$(VENV)/bin/python -m coverage run -m pytest -q -m "not long and not s3 and not aioboto3" $(COVERING)
-	$(VENV)/bin/python -m coverage report
-
-COVERING ?= tests/streams tests/index tests/simulation tests/longterm tests/fuzz tests/security tests/golden tests/test_store.py tests/test_listing.py
-
-# Every rule of the protocol broken, and in which history the simulator finds it.
-mutations: $(VENV)/.installed-for-tests
-	$(VENV)/bin/python -m s3store.testing.mutations
-
-# Bytes against every decoder for as long as you say: make fuzz SECONDS=3600
-fuzz: $(VENV)/.installed-for-tests
-	$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(SECONDS)
-
-lint: $(VENV)/.installed-for-tests
+$(VENV)/.installed-for-lint: $(VENV)/.installed-for-tests
 	$(VENV)/bin/$(PIP) --editable '.[test,lint]'
 	touch $@
 

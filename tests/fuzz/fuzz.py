@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
@@ -64,8 +65,11 @@ def by_chance(target: str, seconds: float, seed: int) -> int:
 def by_branches(target: str, seconds: float) -> str:
     """Let atheris look for inputs, in a process of its own; return the last line that it says."""
     command = [sys.executable, "-m", "tests.fuzz.with_atheris", target, f"-max_total_time={max(1, int(seconds))}"]
-    limits = ["-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1", "-max_len=4096", str(CORPUS / target)]
-    ended = subprocess.run([*command, *limits], capture_output=True, text=True, check=False)
+    limits = ["-timeout=60", "-rss_limit_mb=1024", "-print_final_stats=1", "-max_len=4096"]
+    # What it finds goes to the first folder; what is kept is only read.
+    with TemporaryDirectory() as found:
+        folders = [f"-artifact_prefix={found}/", found, str(CORPUS / target)]
+        ended = subprocess.run([*command, *limits, *folders], capture_output=True, text=True, check=False)
     if ended.returncode:
         raise click.ClickException(f"{target}:\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}")
     said = [line for line in ended.stderr.splitlines() if "number_of_executed_units" in line]
