@@ -7,7 +7,7 @@ PIP := pip install --quiet --disable-pip-version-check
 # One process of tests for each core: make test WORKERS=0 runs them all in one.
 WORKERS ?= auto
 
-.PHONY: demo test test-blocking test-async test-long test-integrations soak lint types format build check clean
+.PHONY: demo test test-blocking test-async test-long test-integrations soak coverage mutations fuzz lint types format build check clean
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
@@ -38,6 +38,20 @@ test-integrations:
 SECONDS ?= 600
 soak: $(VENV)/.installed-for-tests
 	$(VENV)/bin/python -m s3store.testing.soak --seconds $(SECONDS)
+
+# Which branches of the protocol the tests of the streams and the index take, those by way of the faces among them.
+COVERING ?= tests/streams tests/index tests/simulation tests/longterm tests/fuzz tests/security tests/golden tests/test_store.py tests/test_listing.py
+coverage: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m coverage run -m pytest -q -m "not long and not s3 and not aioboto3" $(COVERING)
+	$(VENV)/bin/python -m coverage report
+
+# Every rule of the protocol broken, and in which history the simulator finds it.
+mutations: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m s3store.testing.mutations
+
+# Bytes against every decoder for as long as you say: make fuzz SECONDS=3600
+fuzz: $(VENV)/.installed-for-tests
+	$(VENV)/bin/python -m tests.fuzz.fuzz --seconds $(SECONDS)
 
 lint: $(VENV)/.installed-for-lint
 	$(VENV)/bin/ruff check .

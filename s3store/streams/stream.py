@@ -274,11 +274,10 @@ class Streams:
     async def record(self, keys: StreamKeys, head: Head, seq: int) -> Record:
         """Read one record of a head that was read. Raises `NoSuchKey` if the segment that it stands in is gone."""
         if seq >= head.sealed:
-            line = split_lines(head.tail)[seq - head.sealed]
-            return decode_records(keys.head, seq, 1, line + b"\n")[0]
+            return _record_at(keys.head, head.tail, seq - head.sealed, seq)
         segment = next(segment for segment in _segments_from(head, seq))
-        line = split_lines(await self._kept_lines(keys, segment))[seq - segment.first]
-        return decode_records(keys.segment(segment.name), seq, 1, line + b"\n")[0]
+        lines = await self._kept_lines(keys, segment)
+        return _record_at(keys.segment(segment.name), lines, seq - segment.first, seq)
 
     async def fetch(self, session_id: str, *, stream: str = TRANSCRIPT) -> int:
         """Read a head and its segments one after the other, and return their size in bytes; the records do not matter.
@@ -487,6 +486,12 @@ def _committed(session_id: str, change: StreamChange, landed: Landed[Head]) -> C
 def _segments_from(head: Head, first: int) -> list[Segment]:
     """Return the segments that hold records from the number `first` on."""
     return [segment for segment in head.segments if segment.first + segment.count > first]
+
+
+def _record_at(key: str, lines: bytes, place: int, seq: int) -> Record:
+    """Read the line at a place. Raises `CorruptObject`, naming the object's `key`, also where there are fewer lines."""
+    found = split_lines(lines)[place : place + 1]
+    return decode_records(key, seq, 1, b"".join(line + b"\n" for line in found))[0]
 
 
 def _tail_from(keys: StreamKeys, head: Head, first: int) -> list[RecordFields]:

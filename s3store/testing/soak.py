@@ -12,18 +12,19 @@ import multiprocessing
 import os
 import sys
 import time
+from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 import click
 
-from .simulation.scenarios import SCENARIOS
+from .simulation import SCENARIOS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .simulation.scenarios import Outcome
+    from .simulation import AnyReport
 
 _LONGEST_STORIES = 3
 _EVERY_SECONDS = 30.0
@@ -39,22 +40,28 @@ class Tally:
     calls: int = 0
     unknown: int = 0
     requests: int = 0
-    faults: int = 0
     failed: int = 0
+    met: Counter[str] = field(default_factory=Counter)
+    """The faults, by kind."""
 
-    def add(self, report: Outcome) -> None:
+    def add(self, report: AnyReport) -> None:
         """Count a history."""
         self.histories += 1
         self.calls += len(report.operations)
         self.unknown += report.unknown
         self.requests += report.requests
-        self.faults += report.faults
+        self.met.update(report.met)
         self.failed += bool(report.violations)
 
     def __iadd__(self, other: Tally) -> Self:
         for each in fields(Tally):
             setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
         return self
+
+    @property
+    def faults(self) -> int:
+        """How many faults were met, of every kind."""
+        return self.met.total()
 
     def line(self, seconds: float) -> str:
         """Return the tally as a line of text."""
@@ -114,7 +121,10 @@ def soak(
             click.echo(_sum(tallies.values()).line(now - began), err=True)
     for name, tally in tallies.items():
         click.echo(f"{name}: {tally.line(time.monotonic() - began)}")
-    return _sum(tallies.values())
+    total = _sum(tallies.values())
+    for fault, times in total.met.most_common():
+        click.echo(f"  {times:>12,}  {fault}")
+    return total
 
 
 def _parts(names: list[str], mode: str | None, start: int, seeds: int | None, seconds: float | None) -> Iterator[_Part]:
@@ -146,14 +156,14 @@ def _each_done(parts: Iterator[_Part], jobs: int) -> Iterator[_Done]:
 def _run(part: _Part) -> _Done:
     scenario, done = SCENARIOS[part.scenario], _Done(part.scenario)
     for seed in part.seeds:
-        report = scenario.run(scenario.plan_for(seed, part.mode))
+        report = scenario.simulate(seed, part.mode)
         done.tally.add(report)
         if report.violations:
             done.wrong.append((seed, report.violations[0]))
     return done
 
 
-def _shortest(name: str, seed: int, mode: str | None) -> Outcome:
+def _shortest(name: str, seed: int, mode: str | None) -> AnyReport:
     scenario = SCENARIOS[name]
     return scenario.shrink(scenario.plan_for(seed, mode))
 

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from s3store.testing.simulation import MODES, plan_for, run_plan, shrink, simulate
+from s3store.testing.simulation import SESSIONS
 from s3store.testing.soak import soak
 
 if TYPE_CHECKING:
-    from s3store.testing.simulation import Report
+    from s3store.testing.simulation import AnyReport
 
 _HISTORIES_OF_EACH_MODE = 220
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", SESSIONS.modes)
 def test_every_answer_of_a_history_is_explained_by_an_order_of_its_calls(mode: str) -> None:
     for seed in range(_HISTORIES_OF_EACH_MODE):
-        report = simulate(seed, mode)
-        assert not report.violations, shrink(report.plan).story()
+        report = SESSIONS.simulate(seed, mode)
+        assert not report.violations, SESSIONS.shrink(report.plan).story()
 
 
 def test_histories_meet_what_they_are_there_for() -> None:
-    reports = [simulate(seed) for seed in range(300)]
+    reports = [SESSIONS.simulate(seed) for seed in range(300)]
 
     told = {type(operation.outcome).__name__ for report in reports for operation in report.operations}
     errors = {
@@ -53,7 +53,7 @@ def test_histories_meet_what_they_are_there_for() -> None:
     assert _segments_read(reports) > 100
 
 
-def _segments_read(reports: list[Report]) -> int:
+def _segments_read(reports: list[AnyReport]) -> int:
     requests = [what for report in reports for _, _, what in report.trace]
     return sum(what.startswith("get sessions/ec/s0/transcript/") and what.endswith("is applied") for what in requests)
 
@@ -61,11 +61,13 @@ def _segments_read(reports: list[Report]) -> int:
 @pytest.mark.parametrize("mode", ["lossy", "sweeps", "storm"])
 def test_the_same_seed_gives_the_same_history(mode: str) -> None:
     for seed in range(40):
-        assert simulate(seed, mode).digest() == simulate(seed, mode).digest()
+        assert SESSIONS.simulate(seed, mode).digest() == SESSIONS.simulate(seed, mode).digest()
 
 
 def test_a_history_does_not_hang_on_the_hash_seed_of_the_process() -> None:
-    program = "from s3store.testing.simulation import simulate; print([simulate(s).digest() for s in range(30)])"
+    program = (
+        "from s3store.testing.simulation import SESSIONS; print([SESSIONS.simulate(s).digest() for s in range(30)])"
+    )
     outputs = [
         subprocess.run(
             [sys.executable, "-c", program],
@@ -81,15 +83,15 @@ def test_a_history_does_not_hang_on_the_hash_seed_of_the_process() -> None:
 
 
 def test_other_seeds_give_other_histories() -> None:
-    assert len({simulate(seed).digest() for seed in range(50)}) == 50
+    assert len({SESSIONS.simulate(seed).digest() for seed in range(50)}) == 50
 
 
 def test_a_plan_can_be_run_again_with_less_in_it() -> None:
-    plan = plan_for(3, "crashes")
+    plan = SESSIONS.plan_for(3, "crashes")
     smaller = plan.without_step(0, 0)
 
     assert smaller.steps == plan.steps - 1
-    assert not run_plan(smaller).violations
+    assert not SESSIONS.run(smaller).violations
 
 
 def test_a_soak_counts_what_it_ran(capsys: pytest.CaptureFixture[str]) -> None:

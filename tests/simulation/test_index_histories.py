@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from s3store.testing.simulation.index import INDEX_MODES, index_plan_for, run_index_plan, shrink_index, simulate_index
-from s3store.testing.simulation.scenarios import SCENARIOS
+from s3store.testing.simulation import INDEX, SCENARIOS
 from s3store.testing.soak import soak
 
 if TYPE_CHECKING:
-    from s3store.testing.simulation.index import IndexReport
+    from s3store.testing.simulation import AnyReport
 
 _HISTORIES_OF_EACH_MODE = 30
 
 
-@pytest.mark.parametrize("mode", INDEX_MODES)
+@pytest.mark.parametrize("mode", INDEX.modes)
 def test_no_listing_misses_or_makes_up_anything(mode: str) -> None:
     for seed in range(_HISTORIES_OF_EACH_MODE):
-        report = simulate_index(seed, mode)
-        assert not report.violations, shrink_index(report.plan).story()
+        report = INDEX.simulate(seed, mode)
+        assert not report.violations, INDEX.shrink(report.plan).story()
 
 
 @pytest.fixture(scope="module")
-def reports() -> list[IndexReport]:
-    return [simulate_index(seed) for seed in range(100)]
+def reports() -> list[AnyReport]:
+    return [INDEX.simulate(seed) for seed in range(100)]
 
 
-def test_histories_meet_what_they_are_there_for(reports: list[IndexReport]) -> None:
+def test_histories_meet_what_they_are_there_for(reports: list[AnyReport]) -> None:
     happened = [what for report in reports for _, _, what in report.trace]
     called = {call.what.split()[0] for report in reports for call in report.operations}
     told = {call.told for report in reports for call in report.operations}
@@ -53,14 +52,14 @@ def test_histories_meet_what_they_are_there_for(reports: list[IndexReport]) -> N
     assert "crashes" in happened
 
 
-def test_histories_merge_in_passing_and_publish_late(reports: list[IndexReport]) -> None:
+def test_histories_merge_in_passing_and_publish_late(reports: list[AnyReport]) -> None:
     beside = [what for report in reports for _, who, what in report.trace if who.endswith("+")]
 
     assert any(what.startswith("swap index/manifest.json") for what in beside)
     assert any(what.startswith("put index/log/") for what in beside)
 
 
-def test_listings_take_several_pages_and_processes_sleep_for_long(reports: list[IndexReport]) -> None:
+def test_listings_take_several_pages_and_processes_sleep_for_long(reports: list[AnyReport]) -> None:
     assert {report.plan.page for report in reports} > {1, 2}
     assert any(report.trace[-1][0] > 3600.0 for report in reports)
 
@@ -68,14 +67,11 @@ def test_listings_take_several_pages_and_processes_sleep_for_long(reports: list[
 @pytest.mark.parametrize("mode", ["crowd", "relaxed", "rebuilds", "storm"])
 def test_the_same_seed_gives_the_same_history(mode: str) -> None:
     for seed in range(8):
-        assert simulate_index(seed, mode).digest() == simulate_index(seed, mode).digest()
+        assert INDEX.simulate(seed, mode).digest() == INDEX.simulate(seed, mode).digest()
 
 
 def test_a_history_does_not_hang_on_the_hash_seed_of_the_process() -> None:
-    program = (
-        "from s3store.testing.simulation.index import simulate_index; "
-        "print([simulate_index(s).digest() for s in range(10)])"
-    )
+    program = "from s3store.testing.simulation import INDEX; print([INDEX.simulate(s).digest() for s in range(10)])"
     outputs = [
         subprocess.run(
             [sys.executable, "-c", program],
@@ -91,17 +87,17 @@ def test_a_history_does_not_hang_on_the_hash_seed_of_the_process() -> None:
 
 
 def test_other_seeds_give_other_histories() -> None:
-    assert len({simulate_index(seed).digest() for seed in range(20)}) == 20
+    assert len({INDEX.simulate(seed).digest() for seed in range(20)}) == 20
 
 
 def test_a_plan_can_be_run_again_with_less_in_it() -> None:
-    plan = replace(index_plan_for(3, "crashes"), crashes=((0, 5),))
+    plan = replace(INDEX.plan_for(3, "crashes"), crashes=((0, 5),))
     smaller = list(plan.smaller())
 
     assert len(smaller) == 1 + 2 * plan.steps
     assert smaller[0].crashes == ()
     assert smaller[1].steps == plan.steps - 1
-    assert not run_index_plan(smaller[1]).violations
+    assert not INDEX.run(smaller[1]).violations
 
 
 def test_a_soak_runs_every_scenario_on_several_cores(capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,8 +105,8 @@ def test_a_soak_runs_every_scenario_on_several_cores(capsys: pytest.CaptureFixtu
 
     assert tally.histories == 12 * len(SCENARIOS)
     assert tally.failed == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(" histories")[0] for line in said] == [f"{name}: 12" for name in SCENARIOS]
+    said = [line.split(" histories")[0] for line in capsys.readouterr().out.splitlines() if " histories" in line]
+    assert said == [f"{name}: 12" for name in SCENARIOS]
 
 
 def test_a_soak_prints_what_goes_wrong(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

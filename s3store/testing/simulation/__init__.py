@@ -2,38 +2,43 @@
 
 ::
 
-    from s3store.testing.simulation import simulate
+    from s3store.testing.simulation import SESSIONS
 
-    report = simulate(seed=4711)
+    report = SESSIONS.simulate(seed=4711)
     assert not report.violations, report.story()
 
 A seed stands for one *history*: some processes with sessions in common, what each of them calls, how long each
 request takes, which ones are lost, late, refused or answered 409 or 503, who crashes and whose clock jumps. The same
-seed gives the same history. `simulate` runs it and judges what the callers were told; `shrink` looks for the shortest
-part of a history that still goes wrong. `python -m s3store.testing.soak` runs many.
+seed gives the same history. `Scenario.simulate` runs it and judges what the callers were told; `Scenario.shrink` looks
+for the shortest part of a history that still goes wrong. `python -m s3store.testing.soak` runs many.
 
-The histories here are about the records of sessions; `index` has those about listings, with callers and a judge of its
-own, and `siblings` those about what stands beside a transcript, deletes and clean-ups. `scenarios` names them all.
+There is a scenario for each thing that histories are about, with callers and a judge of its own: `sessions` for the
+records of sessions, `index` for listings, `siblings` for what stands beside a transcript, deletes and clean-ups.
+`scenarios` names them all.
 
 From the ground up: `scheduler` (tasks and time), `runtime` and `network` (what the core is given), `bucket` (the
-objects, and what must always hold of them), `plan` (a history that is to be), `client` (who calls),
-`history` (what was called and answered), `model` and `judge` (what the answers may be), `simulator` (all of it).
+objects, and what must always hold of them), `machine` (the cache of a machine), `history` (what was called and
+answered), `model` and `judge` (what the answers may be), `report` (what came of a history), `world` (processes that
+live and crash, up to the verdict), `scenario` (what a scenario consists of), and the scenarios.
 """
 
+from .index import INDEX
 from .network import WEATHERS, Fate, Weather
-from .plan import MODES, Mode, Plan, plan_for
-from .simulator import Report, run_plan, shrink, simulate
+from .report import AnyReport, Report
+from .scenario import Scenario
+from .scenarios import SCENARIOS
+from .sessions import SESSIONS
+from .siblings import SIBLINGS
 
 __all__ = [
-    "MODES",
+    "INDEX",
+    "SCENARIOS",
+    "SESSIONS",
+    "SIBLINGS",
     "WEATHERS",
+    "AnyReport",
     "Fate",
-    "Mode",
-    "Plan",
     "Report",
+    "Scenario",
     "Weather",
-    "plan_for",
-    "run_plan",
-    "shrink",
-    "simulate",
 ]

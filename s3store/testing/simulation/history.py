@@ -122,6 +122,11 @@ class Operation:
     """What `resolve` said of an unknown outcome."""
 
     @property
+    def unknown(self) -> bool:
+        """Tell whether nobody was told what became of it."""
+        return isinstance(self.outcome, Unknown)
+
+    @property
     def is_delete(self) -> bool:
         """Tell whether this is a delete."""
         return self.what == "delete"

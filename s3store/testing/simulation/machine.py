@@ -9,7 +9,7 @@ from ...objects.shelf import Shelf
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .runtime import SimulatedRuntime
     from .scheduler import Scheduler
@@ -32,8 +32,9 @@ class UnreliableCache:
     wrong. It outlives the processes.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, meet: Callable[[str], None]) -> None:
         self._scheduler = scheduler
+        self._meet = meet
         self._states: dict[str, list[Kept]] = {}
 
     def get(self, name: str) -> Kept | None:
@@ -44,6 +45,7 @@ class UnreliableCache:
         chance = self._chance
         if chance is None or chance.random() >= _FAULTS:
             return states[-1]
+        self._meet("the cache was old, wrong or empty")
         fault = chance.choice((self._nothing, self._old, self._old_as_new, self._foreign, self._flipped))
         return fault(states, chance)
 

@@ -77,6 +77,8 @@ class Weather:
 
 _LATE_WRITES = (Fate.LATE, Fate.LATE, Fate.HELD, Fate.ANSWER_LOST, Fate.RACED)
 _FAIR = Weather()
+CALM = Weather()
+"""No faults, and nobody sleeps: in the end of a history, and for the calls that a shrunk one spares."""
 
 WEATHERS: Mapping[str, Weather] = {
     "fair": _FAIR,
@@ -95,9 +97,13 @@ class Network:
         self.scheduler = scheduler
         self.bucket = bucket
         self.note = note
-        self.faults = 0
+        self.met: dict[str, int] = {}
         self.requests = 0
         self._held: list[_Request] = []
+
+    def meet(self, fault: str) -> None:
+        """Count a fault of any kind."""
+        self.met[fault] = self.met.get(fault, 0) + 1
 
     def release_one(self, chance: random.Random) -> None:
         """Let one of the held requests arrive now, if there is any."""
@@ -228,12 +234,12 @@ class _Request(Wait):
         fate = self._fate = task.weather.fate(self._verb, chance)
         there, back = _latency(chance), _latency(chance)
         self._note("sends", "" if fate is Fate.FINE else fate.value)
+        if fate is not Fate.FINE:
+            self._network.meet(fate.value)
         if fate is Fate.FINE or fate is Fate.STALLED or fate is Fate.DAMAGED:
             slow = chance.uniform(1.0, 60.0) if fate is Fate.STALLED else 0.0
-            self._network.faults += fate is not Fate.FINE
             scheduler.after(there, lambda: self._arrive_and_answer(back + slow))
         else:
-            self._network.faults += 1
             self._fail(scheduler, chance, fate, there)
 
     def arrive(self) -> None:

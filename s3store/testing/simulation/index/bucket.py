@@ -21,6 +21,8 @@ class IndexBucket(Bucket):
     def __init__(self, clock: Callable[[], datetime]) -> None:
         super().__init__(clock)
         self.truth = Truth()
+        # What it finds wrong is told with the rest.
+        self.truth.violations = self.violations
         self.pages_deleted = 0
         """How many pages have been deleted: a listing that saw none go has read one view from end to end."""
         self._pages: set[str] = set()

@@ -6,8 +6,8 @@ import random
 from typing import TYPE_CHECKING
 
 from ....errors import OutcomeUnknown, S3StoreError
+from ..network import CALM
 from .calls import end_without_answer
-from .plan import CALM
 from .reader import Reader
 from .writer import Writer
 

@@ -13,7 +13,7 @@ from ....streams.commit import CommitPolicy
 from ..network import WEATHERS, Weather
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Role: TypeAlias = Literal["writer", "reader", "keeper"]
 StepKind: TypeAlias = Literal[
@@ -69,9 +69,6 @@ _CROWD: Mapping[Role, Mapping[StepKind, int]] = {
     "reader": {"list": 14, "pages": 3, "count": 2},
     "keeper": {"compact": 18, "merge": 2, "sweep": 7},
 }
-
-CALM = Weather()
-"""No faults, and nobody sleeps."""
 
 INDEX_MODES: Mapping[str, IndexMode] = {
     "fair": IndexMode(WEATHERS["fair"]),
@@ -129,7 +126,11 @@ class IndexPlan:
         """How many calls there are."""
         return sum(len(client.steps) for client in self.clients)
 
-    def smaller(self) -> Iterator[IndexPlan]:
+    def setting(self) -> str:
+        """Return what else was drawn, as a line of a story."""
+        return f"{self.patience}, {self.policy}, {self.sizes}, listings of {self.page} a page"
+
+    def smaller(self) -> Iterable[IndexPlan]:
         """Yield copies with a little less in them: a crash, a call, or the faults of a call."""
         for place in range(len(self.crashes)):
             yield replace(self, crashes=self.crashes[:place] + self.crashes[place + 1 :])

@@ -8,15 +8,11 @@ From the ground up: `plan` (a history that is to be), `bucket` (the objects, and
 artifacts), `client` (who calls), `world` (all of it).
 """
 
-from .plan import SIBLINGS_MODES, SiblingsPlan, siblings_plan_for
-from .world import SiblingsReport, run_siblings_plan, shrink_siblings, simulate_siblings
+from ..scenario import Scenario
+from .plan import SIBLINGS_MODES, siblings_plan_for
+from .world import SiblingsWorld
 
-__all__ = [
-    "SIBLINGS_MODES",
-    "SiblingsPlan",
-    "SiblingsReport",
-    "run_siblings_plan",
-    "shrink_siblings",
-    "siblings_plan_for",
-    "simulate_siblings",
-]
+SIBLINGS = Scenario("siblings", tuple(SIBLINGS_MODES), siblings_plan_for, SiblingsWorld)
+"""The scenario."""
+
+__all__ = ["SIBLINGS"]

@@ -12,7 +12,7 @@ from ....keys import ARTIFACTS, StreamKeys
 from ....streams.change import FixedPlan
 from ....streams.terms import Terms
 from ..history import Deleted, Edit, Failed, Outcome, Read, Seen, Unknown, Wrote
-from ..network import WEATHERS
+from ..network import CALM
 from .plan import SiblingsStep
 from .writer import name_of, putting_artifact
 
@@ -78,7 +78,7 @@ class SiblingsClient:
             step = self._steps[self._next]
             self._next += 1
             task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = WEATHERS["fair"] if step.calm else self._mode.weather
+            task.weather = CALM if step.calm else self._mode.weather
             await life.runtime.sleep(task.chance.expovariate(1 / task.chance.choice(self._mode.pauses)))
             if step.kind == "clean up":
                 await self.clean_up(life, step)

@@ -106,6 +106,10 @@ class SiblingsPlan:
         """How many calls there are."""
         return sum(map(len, self.processes))
 
+    def setting(self) -> str:
+        """Return what else was drawn, as a line of a story."""
+        return f"{self.policy}, {self.sizes}, listings of {self.page} a page"
+
     def smaller(self) -> list[SiblingsPlan]:
         """Return copies with one thing less: a crash, a call, or the faults of one call."""
         places = [(number, place) for number, steps in enumerate(self.processes) for place in range(len(steps))]
