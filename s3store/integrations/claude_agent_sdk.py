@@ -60,7 +60,6 @@ MAX_SUMMARY = 32 * 1024
 
 _TOO_LONG = "too long"
 """Stands in the place of a summary that was longer, so that none is folded from the middle of a session."""
-_TITLES = frozenset({"custom-title", "ai-title", "summary"})
 _AT_ONCE = 8
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -299,19 +298,15 @@ def _uuid(entry: Mapping[str, Any]) -> str | None:
 def _summarised(place: _Place, metadata: Metadata, added: list[JsonValue]) -> dict[str, Any]:
     """Return what is said of a session to which entries are added."""
     fields: dict[str, Any] = {}
-    title = _title(entry for entry in added if entry.get("type") in _TITLES) or metadata.name or _title(iter(added))
+    titles = Titles()
+    for entry in added:
+        titles.add(entry)
+    title = header_text(titles.given() or metadata.name or titles.best())
     if title is not None:
         fields["name"] = title
     if metadata.room != _TOO_LONG:
         fields["room"] = _folded(place, metadata.room, added)
     return fields
-
-
-def _title(entries: Iterator[JsonValue]) -> str | None:
-    titles = Titles()
-    for entry in entries:
-        titles.add(entry)
-    return header_text(titles.best())
 
 
 def _folded(place: _Place, room: str | None, added: list[JsonValue]) -> str:

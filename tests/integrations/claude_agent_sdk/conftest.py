@@ -37,7 +37,7 @@ class Setting(NamedTuple):
 
     backend: str
     objects: MemoryStore
-    face: type[SessionStore] | type[AsyncSessionStore]
+    face: type[SessionStore | AsyncSessionStore]
 
     def store(self) -> ClaudeSessionStore:
         """Return one more client of the archive, as another process would have."""

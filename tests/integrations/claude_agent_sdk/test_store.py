@@ -247,7 +247,13 @@ def test_a_wrong_entry_fails_alone_and_before_anything_is_sent(setting: Setting)
 
 @pytest.mark.parametrize(
     "key",
-    [{}, {"project_key": "p"}, {"project_key": "p", "session_id": ""}, {**KEY, "subpath": ""}, {**KEY, "session_id": 5}],
+    [
+        {},
+        {"project_key": "p"},
+        {"project_key": "p", "session_id": ""},
+        {**KEY, "subpath": ""},
+        {**KEY, "session_id": 5},
+    ],
 )
 def test_a_wrong_key_is_refused(key: Any) -> None:
     async def story() -> None:
