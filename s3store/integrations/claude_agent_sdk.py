@@ -157,7 +157,7 @@ class _Place(NamedTuple):
     @classmethod
     def of(cls, key: Mapping[str, Any]) -> _Place:
         """Return the place that a key names. Raises `InvalidOption` if it names none."""
-        names = key.get("project_key"), key.get("session_id"), key.get("subpath")
+        names: tuple[Any, Any, Any] = key.get("project_key"), key.get("session_id"), key.get("subpath")
         for name, text in zip(("project_key", "session_id", "subpath"), names, strict=True):
             if text is None and name == "subpath":
                 continue

@@ -154,13 +154,13 @@ class _Run:
         """Tell whether there is nothing but the line without its end that the session holds already."""
         if (moved.bytes, moved.records) != (mark.bytes, mark.records):
             return False
-        return self.store.last(session_id, 1)[0].message == messages[0]
+        return bool(self.store.last(session_id, 1)[0].message == messages[0])
 
     def _said(self, info: SessionInfo | None, messages: list[JsonValue], mark: Mark) -> dict[str, JsonValue]:
         """Return the metadata to set: what the new lines say, but nothing that is said of the session already."""
         description = self.session.describe(messages)
         said = description.metadata
-        attributes = dict(said.attributes)
+        attributes: dict[str, JsonValue] = dict(said.attributes)
         times = {"first_message_at": description.created_at, "last_message_at": description.updated_at}
         attributes |= {name: format_time(moment) for name, moment in times.items() if moment is not None}
         if info is None:
@@ -172,7 +172,7 @@ class _Run:
                 "attributes": {**attributes, ATTRIBUTE: mark.to_json()},
             }
         last = {name: attributes[name] for name in ("last_message_at", "model") if name in attributes}
-        kept = {**attributes, **info.metadata.attributes, **last, ATTRIBUTE: mark.to_json()}
+        kept: dict[str, JsonValue] = {**attributes, **info.metadata.attributes, **last, ATTRIBUTE: mark.to_json()}
         fields: dict[str, JsonValue] = {"attributes": kept}
         name = _given_title(messages) or (said.name if info.metadata.name is None else None)
         return fields if name is None else {**fields, "name": name}

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class Mark:
         found = info.metadata.attributes.get(ATTRIBUTE)
         if not isinstance(found, dict):
             return None
-        values = {name: value for name, value in found.items() if type(value) is _KINDS.get(name)}
+        values: dict[str, Any] = {name: value for name, value in found.items() if type(value) is _KINDS.get(name)}
         return None if _KINDS.keys() - values.keys() - {"tail"} else cls(**values)
 
     def moved_to(self, path: Path, size: int, records: int, *, tail: bool) -> Mark:

@@ -53,7 +53,7 @@ def test_where_nothing_is_new_nothing_is_asked_for(cli: Cli, homes: Path) -> Non
     # Any request would find an archive that is no more, and make it anew.
     shutil.move(homes / "archive", homes / "elsewhere")
     assert cli.json("sync", "claude-code")[-1]["unchanged"] == 3
-    assert not list((homes / "archive").iterdir())
+    assert not [path for path in (homes / "archive").rglob("*") if path.is_file()]
 
 
 def test_without_what_was_seen_nothing_is_stored_twice(cli: Cli, homes: Path, store: SessionStore) -> None:

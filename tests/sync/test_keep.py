@@ -148,7 +148,7 @@ def test_what_is_said_in_the_archive_stays(home: Home, store: SessionStore) -> N
     home.grow(line(1, gitBranch="other", timestamp="2026-01-01T00:00:00Z"))
     home.keep()
     said = store.info(ID).metadata
-    assert (said.name, said.labels, said.agent) == ("Mine", {"prod"}, "claude-code")
+    assert (said.name, said.labels, said.agent) == ("Mine", frozenset({"prod"}), "claude-code")
     assert (said.attributes["note"], said.attributes["git_branch"]) == ("mine", "main")
     assert said.attributes["last_message_at"] == "2026-01-01T00:00:00.000000Z"
     home.grow(b'{"type":"custom-title","customTitle":"Given","sessionId":"s"}\n')

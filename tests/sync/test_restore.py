@@ -132,7 +132,7 @@ def test_codex_has_one_place_for_all(home: Home, store: SessionStore, tmp_path: 
     ],
 )
 def test_a_place_outside_is_not_written_to(kept: Home, store: SessionStore, place: str) -> None:
-    mark = dict(store.info(ID).metadata.attributes[ATTRIBUTE])  # type: ignore[arg-type]
+    mark = dict(store.info(ID).metadata.attributes[ATTRIBUTE])
     store.update(ID, attributes={ATTRIBUTE: {**mark, "path": place}})
     with pytest.raises(InvalidOption, match="place"):
         list(restore(store, ID, to=kept.root))

@@ -32,6 +32,11 @@ class InsteadOfMemory(ClaudeSessionStore):
         """How many sessions there are."""
         return sum(summary.id.count("/") == 2 for summary in self._archived.list())
 
+    def clear(self) -> None:
+        """Delete all of them."""
+        for summary in self._archived.list():
+            self._archived.delete(summary.id)
+
 
 for module in (claude_agent_sdk, session_store):
     module.InMemorySessionStore = InsteadOfMemory

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,6 +35,7 @@ from s3store import (
 from s3store.integrations.claude_agent_sdk import MAX_SUMMARY, NAMESPACE, ClaudeSessionStore
 from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
+from s3store.sync.tools import project_name
 from tests.archives import QUICK
 from tests.contracts.faults import Faulty, answers_lost, outage
 
@@ -342,3 +346,50 @@ def test_the_mirror_of_the_sdk_runs_on_it(setting: Setting, tmp_path: Path) -> N
         await resumed.cleanup()
 
     setting.run(story)
+
+
+APPENDING = """
+import sys, threading
+import anyio
+from s3store import SessionStore
+from s3store.integrations.claude_agent_sdk import ClaudeSessionStore
+from s3store.objects.directory import DirectoryStore
+from tests.contracts.faults import Faulty, is_head
+
+objects = Faulty(DirectoryStore(sys.argv[1]))
+told = threading.Event()
+
+def wait_for_the_signal(verb, key):
+    if is_head(verb, key):
+        print("writing", flush=True)
+        sys.stdin.readline()
+
+async def main():
+    store = ClaudeSessionStore(SessionStore(objects))
+    objects.before = wait_for_the_signal
+    key = {"project_key": "p", "session_id": "s"}
+    await store.append(key, [{"type": "user", "uuid": "u-1"}])
+    await anyio.sleep(60)
+
+anyio.run(main, backend=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_process_that_is_told_to_end_finishes_its_append(tmp_path: Path, backend: str) -> None:
+    words = [sys.executable, "-c", APPENDING, str(tmp_path / "archive"), backend]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout.readline() == b"writing\n"
+        process.send_signal(signal.SIGTERM)
+        process.stdin.write(b"go on\n")
+        process.stdin.close()
+        assert process.wait(30) == -signal.SIGTERM
+    with SessionStore(f"file://{tmp_path / 'archive'}") as store:
+        assert store.load(f"{NAMESPACE}/p/s").messages == [{"type": "user", "uuid": "u-1"}]
+
+
+def test_the_names_of_folders_are_those_of_the_sdk(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / ("a" * 200), tmp_path / "e\u0301 \U0001f600.d"):
+        assert project_name(path) == project_key_for_directory(path)
