@@ -171,7 +171,9 @@ class _Run:
                 "parent": parent,
                 "attributes": {**attributes, ATTRIBUTE: mark.to_json()},
             }
-        last = {name: attributes[name] for name in ("last_message_at", "model") if name in attributes}
+        last: dict[str, JsonValue] = {
+            name: attributes[name] for name in ("last_message_at", "model") if name in attributes
+        }
         kept: dict[str, JsonValue] = {**attributes, **info.metadata.attributes, **last, ATTRIBUTE: mark.to_json()}
         fields: dict[str, JsonValue] = {"attributes": kept}
         name = _given_title(messages) or (said.name if info.metadata.name is None else None)
