@@ -6,7 +6,7 @@ a store that needs it is opened.
 
 from .blocking import Session, SessionIndex, SessionStore
 from .caching import CachePolicy
-from .changes import Append, Change, Clear, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Update
+from .changes import Append, Change, Clear, Derive, Extend, MarkActive, RemoveLast, Replace, ReplaceLast, Update
 from .errors import (
     AccessDenied,
     ArtifactNotFound,
@@ -73,6 +73,7 @@ __all__ = [
     "Conflict",
     "CorruptObject",
     "Decide",
+    "Derive",
     "Events",
     "Extend",
     "Filters",

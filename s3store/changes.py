@@ -13,8 +13,9 @@ from .jsontext import EncodedMessages, encode_messages
 from .model import Metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
+    from .jsontext import JsonValue
     from .model import Record
     from .streams.consumption import Consumption
 
@@ -109,6 +110,23 @@ class Update:
         self.fields = fields
 
 
+class Derive:
+    """Change fields of the metadata by what the changes before it in this commit add to the transcript.
+
+    `fields_of` is given the metadata and the messages that this commit adds, those left out that a key made a repeat,
+    and returns the fields to change, as for `Update`. It is called anew for each head that the commit is tried on, so
+    no other writer's change is lost; it is not called where nothing is added. What it returns is checked as `Update`
+    checks it, and what it raises ends the commit before anything is written.
+
+    `commit(id, Extend(messages, keys=keys), Derive(lambda metadata, added: {"name": title_of(added)}))`
+    """
+
+    __slots__ = ("fields_of",)
+
+    def __init__(self, fields_of: Callable[[Metadata, list[JsonValue]], Mapping[str, Any]]) -> None:
+        self.fields_of = fields_of
+
+
 class MarkActive:
     """Set `active_at` to the time of this commit. Nothing happens if the changes before it in the commit did nothing.
 
@@ -146,7 +164,18 @@ class Consume:
 
 
 Change: TypeAlias = (
-    Append | Extend | Replace | ReplaceLast | RemoveLast | Clear | Update | MarkActive | Touch | SavedWith | Consume
+    Append
+    | Extend
+    | Replace
+    | ReplaceLast
+    | RemoveLast
+    | Clear
+    | Update
+    | Derive
+    | MarkActive
+    | Touch
+    | SavedWith
+    | Consume
 )
 """Any of the changes of this module."""
 

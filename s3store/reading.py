@@ -116,11 +116,15 @@ class Titles:
             self._talk = _first_words(message)
 
     def best(self) -> str | None:
-        """Return the best title so far, or None."""
+        """Return the best title so far, or None: one that was given, or else the first words of the talk."""
+        return self.given() or self._talk
+
+    def given(self) -> str | None:
+        """Return the title that somebody or something gave, or None."""
         # Claude Code also writes the summaries of earlier sessions into a new one's file: its own come first.
         own = [summary for leaf, summary in self._summaries if isinstance(leaf, str) and leaf in self._uuids]
         others = [summary for _, summary in self._summaries]
-        return self._given or next(reversed(own), None) or next(iter(others), None) or self._talk
+        return self._given or next(reversed(own), None) or next(iter(others), None)
 
 
 _LONGEST_TITLE = 80

@@ -13,6 +13,7 @@ from s3store import (
     Append,
     Clear,
     Conflict,
+    Derive,
     Extend,
     InvalidOption,
     InvalidRecord,
@@ -34,6 +35,8 @@ from s3store import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from s3store import Metadata
+    from s3store.jsontext import JsonValue
     from tests.archives import Place
 
 pytest_plugins = ["tests.archive_fixtures"]
@@ -372,6 +375,27 @@ def test_a_commit_is_marked_as_activity_if_it_did_something(store: SessionStore)
         assert done.commit_id is None
         assert done.info.metadata.active_at == replaced.info.updated_at
     assert next(store.list()).active_at == replaced.info.updated_at
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_metadata_is_derived_from_what_a_commit_adds(place: Place) -> None:
+    seen: list[list[JsonValue]] = []
+
+    def note(metadata: Metadata, added: list[JsonValue]) -> dict[str, JsonValue]:
+        seen.append(added)
+        return {"name": f"{metadata.name or ''}{''.join(map(str, added))}"}
+
+    store, other = place.open(), place.open()
+    store.commit("a", Extend(["a", "b"], keys=["k-1", "k-2"]), Derive(note))
+    other.commit("a", Extend(["b", "c"], keys=["k-2", "k-3"]), Derive(note))
+    assert store.commit("a", Append("a", key="k-1"), Derive(note)).commit_id is None
+    store.commit("a", Append("d"), Derive(note), Append("e"))
+    assert store.info("a").metadata.name == "abcd"
+    assert seen[0] == ["a", "b"]
+    assert ["c"] in seen
+    with pytest.raises(InvalidOption, match="no field"):
+        store.commit("a", Append("f"), Derive(lambda _metadata, _added: {"colour": "red"}))
+    assert store.load("a").messages == ["a", "b", "c", "d", "e"]
 
 
 @pytest.mark.usefixtures("small_parts")

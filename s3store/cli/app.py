@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS: Mapping[str, str] = {
     "import": "Bring in sessions from files of other tools.",
+    "sync": "Keep the sessions of coding agents, and put them back.",
     "ls": "List sessions.",
     "search": "Find sessions by the words in them.",
     "show": "Show a session as a conversation.",

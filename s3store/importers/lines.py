@@ -118,6 +118,8 @@ class FileLines:
 
     path: Path
     size: int
+    start: int = 0
+    """The byte to begin at, where a line begins."""
 
     @classmethod
     def of(cls, path: Path) -> FileLines:
@@ -125,17 +127,22 @@ class FileLines:
         return cls(path, path.stat().st_size)
 
     def __iter__(self) -> Iterator[bytes]:
-        left, number = self.size, 0
+        left, number = self.size - self.start, 0
         with self.path.open("rb") as file:
+            file.seek(self.start)
             while left:
                 number += 1
                 line = file.readline(min(left, MAX_MESSAGE_BYTES + 1))
                 if not line:
                     raise InvalidRecord(f"{self.path} became shorter while it was read; import it again")
                 if len(line) > MAX_MESSAGE_BYTES:
-                    raise TooLarge(f"{self.path}, line {number}: over the limit of {MAX_MESSAGE_BYTES} bytes")
+                    raise TooLarge(f"{self._place(number)}: over the limit of {MAX_MESSAGE_BYTES} bytes")
                 left -= len(line)
                 yield line
+
+    def _place(self, number: int) -> str:
+        behind = f" from byte {self.start} on" if self.start else ""
+        return f"{self.path}, line {number}{behind}"
 
 
 def _exactly(line: bytes) -> JsonValue:

@@ -15,6 +15,7 @@ from ..changes import (
     Change,
     Clear,
     Consume,
+    Derive,
     Extend,
     MarkActive,
     RemoveLast,
@@ -133,6 +134,8 @@ class Draft:
         match change:
             case Update():
                 self._update(change)
+            case Derive():
+                self._derive(change)
             case MarkActive():
                 self._mark_active()
             case SavedWith():
@@ -318,6 +321,13 @@ class Draft:
         changed = self.metadata.changed(change.fields)
         self.touched = self.touched or changed != self.metadata
         self.metadata = changed
+
+    def _derive(self, change: Derive) -> None:
+        if not self._fresh:
+            return
+        first = self.count - self._fresh_count
+        added = decode_records(self._keys.head, first, self._fresh_count, self._fresh)
+        self._update(Update(**change.fields_of(self.metadata, [record.message for record in added])))
 
     def _mark_active(self) -> None:
         if self.touched or self._base is None:

@@ -131,7 +131,7 @@ def test_completion_scripts(cli: Cli, shell: str) -> None:
 def test_completion_knows_the_commands(cli: Cli) -> None:
     cli.env |= {"_S3STORE_COMPLETE": "bash_complete", "COMP_WORDS": "s3store s", "COMP_CWORD": "1"}
     out, _ = cli.start().communicate(timeout=20)
-    wanted = {"search", "show", "stat", "set", "send", "spawn"}
+    wanted = {"search", "show", "stat", "set", "send", "spawn", "sync"}
     assert {line.split(",")[1] for line in out.decode().split()} == wanted
 
 
