@@ -227,9 +227,7 @@ def checkpoint_message(
     return said | {"body": _text(body), "metadata": _text(metadata)}
 
 
-def writes_message(
-    place: Place, task: str, path: str, writes: Iterable[tuple[int, str, Typed]]
-) -> Message:
+def writes_message(place: Place, task: str, path: str, writes: Iterable[tuple[int, str, Typed]]) -> Message:
     """Return the message that keeps what a task wrote after a checkpoint: number, channel and value of each."""
     said = {"kind": "writes", "ns": place[0], "checkpoint": place[1], "task": task, "path": path}
     return said | {"writes": [[number, channel, _text(value)] for number, channel, value in writes]}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..blocking import SessionStore
 from ..contracts.namespace import archive_of, settled
-from ..errors import Conflict
+from ..errors import Conflict, InvalidOption
 from ..runtime import run
 from ..store import AsyncSessionStore
 
@@ -29,6 +29,14 @@ class Faced:
     def __init__(self, store: SessionStore | AsyncSessionStore) -> None:
         self.is_blocking = not isinstance(store, AsyncSessionStore)
         self.archive = archive_of(store, SessionStore if self.is_blocking else AsyncSessionStore)
+
+    def must_block(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Raise `InvalidOption`, and drop the work, if the archive has the asyncio face: nobody could finish it here."""
+        if not self.is_blocking:
+            work.close()
+            raise InvalidOption(
+                "this was made with an AsyncSessionStore: call its asynchronous methods, or make it with a SessionStore"
+            )
 
     async def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Finish a coroutine of the core: on the event loop, or in a thread where the archive blocks."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..archive import Archive
     from ..blocking import SessionStore
     from ..store import AsyncSessionStore
+    from ..streams.head import Head
 
 NAMESPACE = "langgraph"
 """What the ids of these sessions start with in the archive, before a slash."""
@@ -72,7 +73,12 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         return self._run(self._core.get_tuple(config))
 
     def list(
-        self, config: Any | None, *, filter: dict[str, Any] | None = None, before: Any = None, limit: int | None = None  # noqa: A002
+        self,
+        config: Any | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: Any = None,
+        limit: int | None = None,
     ) -> Iterator[Any]:
         """Iterate over checkpoints, the latest of a name space first; without a config those of all threads.
 
@@ -116,7 +122,12 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         return await self._faced.call(self._core.get_tuple(config))
 
     async def alist(
-        self, config: Any | None, *, filter: dict[str, Any] | None = None, before: Any = None, limit: int | None = None  # noqa: A002
+        self,
+        config: Any | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: Any = None,
+        limit: int | None = None,
     ) -> AsyncIterator[Any]:
         """See `list`."""
         for thread in await self._faced.call(self._core.threads(config)):
@@ -152,9 +163,7 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         await self._faced.write(self._core.prune(thread_ids, strategy))
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        if not self._faced.is_blocking:
-            work.close()
-            raise InvalidOption("this saver is on an AsyncSessionStore: call its asynchronous methods, or give it a SessionStore")
+        self._faced.must_block(work)
         return run(work)
 
 
@@ -284,7 +293,7 @@ class _Core:
         kept: set[Place] = set()
         for namespace in {place[0] for place in thread.checkpoints}:
             at = thread.latest(namespace)
-            assert at is not None  # noqa: S101 - the name space was taken from a checkpoint
+            assert at is not None
             needed = set(self._serde.loads_typed(at.metadata).get("counters_since_delta_snapshot") or ())
             kept.add(at.place)
             while needed := {channel for channel in needed if not thread.has_value(at, channel)}:
@@ -338,7 +347,7 @@ class _Core:
         for _ in range(2):
             start = max(0, known.thread.count - 1)
             try:
-                head, lines = await self._streams.read(session_id, Terms(), lambda head, start=start: start)
+                head, lines = await self._streams.read(session_id, Terms(), _from(start))
             except SessionNotFound:
                 known.thread = Thread(session_id)
                 return known.thread
@@ -395,6 +404,10 @@ def _wanted(thread: Thread, config: Any | None, before: Any) -> Iterator[Checkpo
         if (only and place[1] != only) or (end and place[1] >= end):
             continue
         yield thread.checkpoints[place]
+
+
+def _from(start: int) -> Callable[[Head], int]:
+    return lambda _: start
 
 
 def _named(config: Any) -> tuple[str, str]:

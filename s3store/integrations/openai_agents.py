@@ -74,7 +74,7 @@ class ArchiveSession(SessionABC):
         self._faced = Faced(store)
         self._history = _History(self._faced.archive, session_id)
 
-    async def get_items(self, limit: int | None = None, *, wrapper: object = None) -> list[Any]:
+    async def get_items(self, limit: int | None = None, *, wrapper: object = None) -> list[Any]:  # noqa: ARG002
         """Return the latest `limit` items, oldest first, and read no more than they take.
 
         None is the limit of the session's settings; without one, or below 0, all are returned. A record that is no
@@ -83,7 +83,7 @@ class ArchiveSession(SessionABC):
         limit = resolve_session_limit(limit, self.session_settings)
         return await self._faced.call(self._history.items(None if limit is not None and limit < 0 else limit))
 
-    async def add_items(self, items: list[Any], *, wrapper: object = None) -> None:
+    async def add_items(self, items: list[Any], *, wrapper: object = None) -> None:  # noqa: ARG002
         """Add items at the end, all or none. Creates the session if there is none; no items are nothing to do.
 
         After an `OutcomeUnknown` the same call may be made again on this object: what had landed is not added twice.
@@ -95,19 +95,19 @@ class ArchiveSession(SessionABC):
         if items:
             await self._faced.write(self._history.add(items))
 
-    async def pop_item(self, *, wrapper: object = None) -> Any | None:
+    async def pop_item(self, *, wrapper: object = None) -> Any | None:  # noqa: ARG002
         """Take the latest item away and return it; None if there is none. Records behind it that are no items go too.
 
         Raises `Conflict` where others change the session all the time.
         """
         return await self._faced.write(self._history.pop())
 
-    async def clear_session(self, *, wrapper: object = None) -> None:
+    async def clear_session(self, *, wrapper: object = None) -> None:  # noqa: ARG002
         """Take all items away; the session and its metadata stay."""
         await self._faced.write(self._history.clear())
 
     async def replace_items(self, items: list[Any]) -> None:
-        """Make `items` the whole history in one step: a reader sees the old one or the new one. Raises as `add_items`."""
+        """Make `items` the whole history in one step. Raises as `add_items`."""
         items = list(items)
         _check(items)
         await self._faced.write(self._history.replace(items))
@@ -161,7 +161,7 @@ class ArchiveSnapshots:
         with tempfile.TemporaryDirectory(prefix="s3store-") as folder:
             path = Path(folder) / _ARTIFACT
             await self._faced.call(self._artifacts(snapshot_id).get_to(_ARTIFACT, path, None))
-            return path.open("rb")  # noqa: ASYNC230 - a file that was just written here
+            return path.open("rb")
 
     async def exists(self, snapshot_id: str) -> bool:
         """Tell whether there is a snapshot of that id. An outage raises; it is never False."""
