@@ -1,0 +1,248 @@
+"""`ArchiveSaver` by LangGraph's own conformance suite, and by what that does not ask."""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+import pytest
+from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.checkpoint.conformance import checkpointer_test, validate
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, interrupt
+
+from s3store import AsyncSessionStore, CorruptObject, InvalidOption, SessionStore
+from s3store.integrations.langgraph import ArchiveSaver
+from s3store.objects.counting import CountingStore
+from s3store.objects.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.archives import Place
+
+pytestmark = pytest.mark.anyio
+
+BASE, OPTIONAL = 5, 3
+"""How many capabilities the suite tests."""
+
+
+class State(TypedDict):
+    said: Annotated[list[str], operator.add]
+    steps: int
+
+
+def graph(saver: Any, steps: int = 3) -> Any:
+    """Return a graph that goes round so many times."""
+    builder = StateGraph(State)
+    builder.add_node("work", lambda state: {"said": [f"step {state['steps']}"], "steps": state["steps"] + 1})
+    builder.add_edge(START, "work")
+    builder.add_conditional_edges("work", lambda state: END if state["steps"] % steps == 0 else "work")
+    return builder.compile(checkpointer=saver)
+
+
+def config(thread: str = "t/1 ü", **more: Any) -> Any:
+    return {"configurable": {"thread_id": thread, "checkpoint_ns": "", **more}}
+
+
+def run(saver: Any, thread: str = "t/1 ü", steps: int = 3) -> Any:
+    return graph(saver, steps).invoke({"said": ["go"], "steps": 0}, {**config(thread), "recursion_limit": 1000})
+
+
+def put(saver: ArchiveSaver, place: Any, values: dict[str, Any], **metadata: Any) -> Any:
+    """Store a checkpoint in which all channels are new."""
+    version = saver.get_next_version(None)
+    versions: Any = dict.fromkeys(values, version)
+    checkpoint = {**empty_checkpoint(), "channel_values": values, "channel_versions": versions}
+    return saver.put(place, checkpoint, metadata, versions)  # type: ignore[arg-type]
+
+
+async def conforms(open_saver: Any) -> None:
+    @checkpointer_test(name="s3store")
+    async def factory() -> AsyncIterator[ArchiveSaver]:
+        yield open_saver()
+
+    report = await validate(factory)
+    failures = {name: result.failures for name, result in report.results.items() if result.failures}
+    assert not failures
+    assert len(report.results) == BASE + OPTIONAL
+    assert all(result.passed for result in report.results.values())
+
+
+async def test_conformance(place: Place) -> None:
+    store = place.open()
+    await conforms(lambda: ArchiveSaver(store))
+
+
+async def test_conformance_on_the_event_loop() -> None:
+    async with AsyncSessionStore("memory://") as store:
+        await conforms(lambda: ArchiveSaver(store))
+
+
+def test_a_graph_goes_on_in_another_process(place: Place) -> None:
+    beside = InMemorySaver()
+    assert run(ArchiveSaver(place.open())) == run(beside)
+    other = ArchiveSaver(place.open())
+    assert run(other) == run(beside)
+    ours = [(each.checkpoint["channel_values"], each.metadata) for each in other.list(config())]
+    theirs = [(each.checkpoint["channel_values"], each.metadata) for each in beside.list(config())]
+    assert ours == theirs
+    assert len(ours) > 8
+
+
+def test_an_interrupt_is_resumed_in_another_process(place: Place) -> None:
+    def ask(state: State) -> Any:
+        return {"said": [interrupt("who?")]}
+
+    def build(saver: ArchiveSaver) -> Any:
+        builder = StateGraph(State)
+        builder.add_node("ask", ask)
+        builder.add_edge(START, "ask")
+        return builder.compile(checkpointer=saver)
+
+    build(ArchiveSaver(place.open())).invoke({"said": ["go"], "steps": 0}, config())
+    found = build(ArchiveSaver(place.open())).invoke(Command(resume="me"), config())
+    assert found["said"] == ["go", "me"]
+
+
+def test_lists_that_shrink_change_or_are_replaced(place: Place) -> None:
+    saver = ArchiveSaver(place.open())
+    states = [
+        [1, 2, 3],
+        [1, 2, 3, 4],
+        [1, 9],
+        [],
+        [7],
+        "text",
+        ["text", None, b"x"],
+        ["text", None, b"x", {"n": 1}],
+        None,
+    ]
+    at = config()
+    for state in states:
+        at = put(saver, at, {"c": state})
+    for reader in (saver, ArchiveSaver(place.open())):
+        found = [each.checkpoint["channel_values"]["c"] for each in reader.list(config())]
+        assert found == states[::-1]
+
+
+def test_two_processes_on_one_thread_lose_nothing(place: Place) -> None:
+    first, second = ArchiveSaver(place.open()), ArchiveSaver(place.open())
+    ids = []
+    at = config()
+    for number in range(6):
+        at = put((first, second)[number % 2], at, {"c": list(range(number))})
+        ids.append(at["configurable"]["checkpoint_id"])
+        (second, first)[number % 2].put_writes(at, [("c", number)], f"task-{number}")
+    for saver in (first, second, ArchiveSaver(place.open())):
+        found = list(saver.list(config()))
+        assert [each.config["configurable"]["checkpoint_id"] for each in found] == ids[::-1]
+        assert [each.checkpoint["channel_values"]["c"] for each in found] == [list(range(n)) for n in range(6)][::-1]
+        assert [each.pending_writes for each in found] == [[(f"task-{n}", "c", n)] for n in range(6)][::-1]
+
+
+async def test_writes_side_by_side(place: Place) -> None:
+    savers = [ArchiveSaver(place.open()) for _ in range(4)]
+    at = put(savers[0], config(), {"c": 1})
+    await asyncio.gather(*(saver.aput_writes(at, [("c", n)], f"task-{n}") for n, saver in enumerate(savers)))
+    found = await savers[0].aget_tuple(at)
+    assert found is not None
+    assert sorted(found.pending_writes) == [(f"task-{n}", "c", n) for n in range(4)]
+
+
+def test_a_thread_that_another_process_deleted_begins_anew(place: Place) -> None:
+    first, second = ArchiveSaver(place.open()), ArchiveSaver(place.open())
+    at = put(first, config(), {"c": [1]})
+    first.put_writes(at, [("c", 1)], "task")
+    second.delete_thread("t/1 ü")
+    assert first.get_tuple(config()) is None
+    at = put(first, config(), {"c": [1, 2]})
+    second.delete_thread("t/1 ü")
+    at = put(first, at, {"c": [1, 2, 3]})
+    found = second.get_tuple(config())
+    assert found is not None
+    assert found.checkpoint["channel_values"] == {"c": [1, 2, 3]}
+    assert len(list(second.list(config()))) == 1
+
+
+def test_what_another_process_pruned_is_not_built_on(place: Place) -> None:
+    first, second = ArchiveSaver(place.open()), ArchiveSaver(place.open())
+    at = config()
+    for number in range(1, 5):
+        at = put(first, at, {"c": list(range(number)), "d": "x" * number})
+    second.prune(["t/1 ü"])
+    at = put(first, at, {"c": list(range(6))})
+    for saver in (first, second, ArchiveSaver(place.open())):
+        found = [each.checkpoint["channel_values"] for each in saver.list(config())]
+        assert found == [{"c": list(range(6))}, {"c": list(range(4)), "d": "xxxx"}]
+
+
+def test_pruning_keeps_what_a_delta_channel_needs(place: Place) -> None:
+    saver = ArchiveSaver(place.open())
+    at = put(saver, config(), {"old": 1})
+    seed = at = put(saver, at, {"delta": "seed"})
+    for number in range(3):
+        saver.put_writes(at, [("delta", number)], "task")
+        version = saver.get_next_version(None)
+        checkpoint: Any = {**empty_checkpoint(), "channel_values": {}, "channel_versions": {"delta": version}}
+        counters: Any = {"counters_since_delta_snapshot": {"delta": (number + 1, number + 1)}}
+        at = saver.put(at, checkpoint, counters, {"delta": version})
+    before = saver.get_delta_channel_history(config=at, channels=["delta"])
+    saver.prune(["t/1 ü"])
+    assert saver.get_delta_channel_history(config=at, channels=["delta"]) == before
+    assert [write[2] for write in before["delta"]["writes"]] == [0, 1, 2]
+    kept = [each.config for each in saver.list(config())]
+    assert (len(kept), kept[-1]) == (4, seed)
+
+
+def test_a_checkpoint_adds_what_changed() -> None:
+    """The bytes of a thread grow with its steps, not with their square."""
+    sizes = {}
+    for steps in (50, 200):
+        counting = CountingStore(MemoryStore())
+        with SessionStore(counting) as store:
+            run(ArchiveSaver(store), steps=steps)
+            sizes[steps] = store.info("langgraph/t/1 ü").size
+    assert sizes[200] < 6 * sizes[50]
+
+
+def test_requests(place: Place) -> None:
+    if not place.listed("sessions/"):
+        run(ArchiveSaver(place.open()))
+    counting = CountingStore(place.objects)
+    with SessionStore(counting) as store:
+        saver = ArchiveSaver(store)
+        assert saver.get_tuple(config()) is not None
+        assert counting.reset().gets == 1
+        at = put(saver, config(), {"c": 1})
+        counting.reset()
+        put(saver, at, {"c": 2})
+        counted = counting.reset()
+        assert (counted.gets, counted.lists) == (0, 0)
+
+
+def test_the_other_face_and_strategies_are_refused(place: Place) -> None:
+    saver = ArchiveSaver(place.open())
+    with pytest.raises(InvalidOption, match="keep_latest"):
+        saver.prune(["t"], strategy="some")
+
+
+async def test_an_asyncio_archive_has_no_methods_that_block() -> None:
+    async with AsyncSessionStore("memory://") as store:
+        saver = ArchiveSaver(store)
+        with pytest.raises(InvalidOption, match="asynchronous"):
+            saver.get_tuple(config())
+        result = await graph(saver).ainvoke({"said": ["go"], "steps": 0}, config())
+        assert result["steps"] == 3
+        assert len([each async for each in saver.alist(config(), limit=2)]) == 2
+
+
+def test_foreign_records_are_named_without_their_content(place: Place) -> None:
+    store = place.open()
+    for foreign in ({"secret": 1}, "secret", {"kind": "value", "id": "x", "ns": "", "channel": "c", "base": "secret"}):
+        store.save("langgraph/t", [foreign])
+        with pytest.raises(CorruptObject) as caught:
+            ArchiveSaver(place.open()).get_tuple(config("t"))
+        assert "secret" not in str(caught.value)
