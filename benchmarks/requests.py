@@ -7,7 +7,7 @@ they are billed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, get_args
 
 import orjson
 import zstandard
@@ -150,8 +150,8 @@ def _growing(meter: Meter, url: str, turns: list[Turn]) -> None:
         meter.row("s3store", "resume", lambda: store.load("by-turn"))
     _bare_growing(meter, each)
     if strands_peer.is_installed():
-        _strands(meter, turns, "SnapshotSessionManager")
-        _strands(meter, turns, "S3SessionManager")
+        for manager in get_args(strands_peer.Manager):
+            _strands(meter, url, turns, manager)
 
 
 def _bare_growing(meter: Meter, each: list[list[JsonValue]]) -> None:
@@ -169,17 +169,20 @@ def _bare_growing(meter: Meter, each: list[list[JsonValue]]) -> None:
     meter.row("bare SDK", "resume", lambda: client.get_object(Bucket="bare", Key="growing")["Body"].read())
 
 
-def _strands(meter: Meter, turns: list[Turn], manager: strands_peer.Manager) -> None:
-    session_id = manager.lower()
+def _strands(meter: Meter, url: str, turns: list[Turn], manager: strands_peer.Manager) -> None:
+    session_id = manager.lower().replace(" ", "-")
+    system = f"Strands {manager}"
 
     def grow() -> None:
-        run = strands_peer.resume(manager, "strands", session_id)
+        run = strands_peer.resume(manager, "strands", session_id, store)
         for turn in turns:
             run(turn)
 
-    system = f"Strands {manager}"
-    meter.row(system, "start, and grow", grow)
-    meter.row(system, "resume", lambda: strands_peer.resume(manager, "strands", session_id))
+    with SessionStore(_URL, s3=s3_options(url)) as store:
+        store.append("ready", "x")
+        meter.row(system, "start, and grow", grow)
+    with SessionStore(_URL, s3=s3_options(url), cache=False) as store:
+        meter.row(system, "resume", lambda: strands_peer.resume(manager, "strands", session_id, store))
 
 
 def _compressed(messages: list[JsonValue]) -> bytes:

@@ -1,4 +1,7 @@
-"""Sessions of a real Strands agent, whose model says what it is told to: what its own session managers send to S3."""
+"""Sessions of a real Strands agent, whose model says what it is told to: what its session managers send to S3.
+
+Two of them are its own, and the same two are tried on an archive.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,16 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from s3store import SessionStore
+
     from .requests import Turn
 
-Manager = Literal["S3SessionManager", "SnapshotSessionManager"]
+Manager = Literal[
+    "S3SessionManager",
+    "SnapshotSessionManager",
+    "RepositorySessionManager on s3store",
+    "SnapshotSessionManager on s3store",
+]
 
 
 def is_installed() -> bool:
@@ -18,8 +28,11 @@ def is_installed() -> bool:
     return importlib.util.find_spec("strands") is not None
 
 
-def resume(manager: Manager, bucket: str, session_id: str) -> Callable[[Turn], None]:
-    """Start an agent on a session, as a new process would; return what runs one turn of it."""
+def resume(manager: Manager, bucket: str, session_id: str, store: SessionStore) -> Callable[[Turn], None]:
+    """Start an agent on a session, as a new process would; return what runs one turn of it.
+
+    The session is in the bucket or, for the managers that are on s3store, in the archive.
+    """
     from strands import Agent, tool
 
     model = _ScriptedModel()
@@ -32,7 +45,7 @@ def resume(manager: Manager, bucket: str, session_id: str) -> Callable[[Turn], N
         model=model,
         tools=[tool(name="look_up")(look_up)],
         agent_id="agent",
-        session_manager=_session_manager(manager, bucket, session_id),
+        session_manager=_session_manager(manager, bucket, session_id, store),
         callback_handler=None,
     )
 
@@ -43,14 +56,23 @@ def resume(manager: Manager, bucket: str, session_id: str) -> Callable[[Turn], N
     return run
 
 
-def _session_manager(manager: Manager, bucket: str, session_id: str) -> Any:
+def _session_manager(manager: Manager, bucket: str, session_id: str, store: SessionStore) -> Any:
+    from strands.session.repository_session_manager import RepositorySessionManager
     from strands.session.s3_session_manager import S3SessionManager
     from strands.session.snapshot_session_manager import SnapshotSessionManager
     from strands.storage import S3Storage
 
-    if manager == "S3SessionManager":
-        return S3SessionManager(session_id, bucket)
-    return SnapshotSessionManager(session_id, storage=S3Storage(bucket))
+    from s3store.integrations.strands import ArchiveSessionRepository, ArchiveStorage
+
+    match manager:
+        case "S3SessionManager":
+            return S3SessionManager(session_id, bucket)
+        case "SnapshotSessionManager":
+            return SnapshotSessionManager(session_id, storage=S3Storage(bucket))
+        case "RepositorySessionManager on s3store":
+            return RepositorySessionManager(session_id, ArchiveSessionRepository(store))
+        case "SnapshotSessionManager on s3store":
+            return SnapshotSessionManager(session_id, storage=ArchiveStorage(store))
 
 
 class _ScriptedModel:
