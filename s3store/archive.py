@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .jsontext import JsonValue
     from .locations import Opened
     from .longterm.erasure import Erasure
+    from .longterm.exports.export import Exported
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .model import Filters, SessionInfo
     from .objects.base import ListedObject, ObjectStore
@@ -149,6 +150,25 @@ class Archive:
         if self.local is None:
             raise InvalidOption("cache: there is none to bring sessions to; this archive was opened without")
         return await warm(self.streams, self.runtime, self.index.listings.sessions(filters, limit=limit), progress)
+
+    async def id(self) -> str | None:
+        """Return the archive's id; None where nothing was ever written to it."""
+        record, _ = await self._stored_record(self._reader)
+        return None if record is None else record.id
+
+    async def export(
+        self,
+        folder: Path,
+        form: str,
+        partitions: str,
+        progress: Callable[[Exported], None] | None,
+        filters: Filters,
+    ) -> Exported:
+        """See `SessionStore.export`."""
+        from .longterm.exports.export import Export
+        from .longterm.exports.layout import Layout, partitions_of
+
+        return await Export(self, Layout(folder), form).run(filters, partitions_of(partitions), progress)
 
     @cached_property
     def search(self) -> SearchCore:

@@ -7,6 +7,7 @@ be shared between threads.
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .archive import Archive
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.exports.export import Exported
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
@@ -387,6 +389,28 @@ class SessionStore:
         it has come. Raises `InvalidOption` if there is no cache, or for wrong arguments.
         """
         return run(self._archive.warm(filters, limit, progress))
+
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        form: str = "parquet",
+        partitions: str = "00-ff",
+        progress: Callable[[Exported], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Exported:
+        """Export sessions for which the `filters` hold to a folder on this machine, in a form that other tools read.
+
+        `form` is `parquet` (the rows of packs; needs the extra `longterm`), `jsonl.zst` (records as lines), `chat`
+        (conversations for training) or `csv` (what listings show). The folder is made if it is missing. There is one
+        file for each of 256 `partitions`: a range of them, `00-7f` say, leaves the others to other processes, whose
+        result in the same folder is the same. Done again, an export that was stopped goes on: partitions that are done
+        stay as they are. Each session is exported at one exact version, which the manifest names. The ids are held,
+        and some 8 MiB of compressed sessions or one that is larger. `progress` is told after each partition. Files are
+        written by the calling thread. Raises `InvalidOption` for wrong arguments, for a folder that holds something
+        else or an export with other filters, and where pyarrow is missing; `OSError` where a file cannot be written.
+        """
+        return run(self._archive.export(Path(folder), form, partitions, progress, filters))
 
     def cleanup(
         self,

@@ -10,63 +10,121 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import AccessDenied, BucketNotFound, S3StoreError, StoreUnavailable
+from ..longterm.exports.forms import FORMS
 from .archive import ArchiveCommand, open_store, workers
 from .exits import SOME_FAILED, message_of
 from .export_files import FORMATS, Folder, content_of
+from .export_sets import export_set, verify_set
 from .output import json_line, json_text, one_line, plural
 from .parallel import side_by_side
 from .progress import Progress
+from .session_filters import given_filters, session_filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..blocking import SessionStore
+    from ..model import Filters
     from .export_files import Written
 
 _STANDARD_OUTPUT = "-"
 _MEET_ALL = (AccessDenied, BucketNotFound, StoreUnavailable)
 
 
-@click.command(cls=ArchiveCommand, name="export", short_help="Write sessions to files.")
+@click.command(cls=ArchiveCommand, name="export", short_help="Write sessions to files, or check an export.")
 @click.argument("session_ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "all_", is_flag=True, help="All sessions of the archive.")
-@click.option("--out", required=True, metavar="DIR", help="Folder to write to; - is the output, for one session.")
+@click.option("--out", metavar="DIR", help="Folder to write to; - is the output, for one session.")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(FORMATS),
+    type=click.Choice([*FORMATS, *FORMS]),
     default="jsonl",
     show_default=True,
-    help="jsonl: a message a line; records: with seq, at and key; source: as the file that was imported.",
+    help="A file each: jsonl, a message a line; records, with seq, at and key; source, as the file that was imported. "
+    "Many to a file, with a manifest: parquet, jsonl.zst, chat (for training), csv (what ls shows).",
 )
+@click.option("--partitions", default="00-ff", help="Of many to a file, only these 256ths: 00-7f.", show_default=True)
 @click.option("--force", is_flag=True, help="Write over files that are there.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON lines.")
+@session_filters
 def command(
-    *, session_ids: tuple[str, ...], all_: bool, out: str, format_name: str, force: bool, as_json: bool
+    *,
+    session_ids: tuple[str, ...],
+    all_: bool,
+    out: str | None,
+    format_name: str,
+    partitions: str,
+    force: bool,
+    as_json: bool,
+    **options: object,
 ) -> None:
-    """Write sessions to files, one each, named by their ids.
+    """Write sessions to files: those with these ids, --all, or those that the filters leave.
 
-    A file appears when it is whole. Lines that an import kept as they were come out byte for byte. Ends with 1 if
-    any session could not be written, but with the error's own code where only one was asked for.
+    A file appears when it is whole. In one file each, named by their ids, lines that an import kept as they were come
+    out byte for byte; this ends with 1 if any session could not be written, but with the error's own code where only
+    one was asked for. Many to a file, an export that was stopped goes on when it is run again.
+
+    `s3store export verify DIR` checks such an export against its manifest, and ends with 9 if anything is short,
+    missing, changed or extra.
     """
-    if all_ == bool(session_ids):
-        raise click.UsageError("give ids, or --all")
+    filters = given_filters(options)
+    if out is None:
+        _verify(session_ids, as_json=as_json)
+        return
+    if bool(all_ or filters) == bool(session_ids) or (all_ and filters):
+        raise click.UsageError("give ids, --all, or filters")
+    if format_name in FORMS:
+        if session_ids or force or out == _STANDARD_OUTPUT:
+            raise click.UsageError(
+                f"--format {format_name} writes --all, or what filters leave, to a folder of its own"
+            )
+        with open_store() as store:
+            export_set(store, Path(out), format_name, partitions, filters, as_json=as_json)
+        return
     with open_store() as store:
-        if out == _STANDARD_OUTPUT:
-            if all_ or len(session_ids) != 1:
-                raise click.UsageError("--out - takes one session")
-            _to_output(store, session_ids[0], format_name)
-            return
-        folder = Folder(Path(out), force=force)
-        ids: Iterable[str] = (info.id for info in store.scan()) if all_ else dict.fromkeys(session_ids)
-        total = None if all_ else len(session_ids)
-        job = _Job(store, folder, format_name)
-        with Progress("export", total) as progress, closing(side_by_side(job, ids, workers())) as results:
-            report = _Report(progress, as_json=as_json, raise_at_once=total == 1)
-            for number, (session_id, result) in enumerate(results, 1):
-                progress.at(number)
-                report.add(session_id, result)
+        _one_file_each(store, session_ids, filters, out, format_name, force=force, as_json=as_json)
+
+
+def _verify(words: tuple[str, ...], *, as_json: bool) -> None:
+    match words:
+        case ("verify", folder):
+            verify_set(Path(folder), as_json=as_json)
+        case _:
+            raise click.UsageError("--out says where to write; or: s3store export verify DIR")
+
+
+def _one_file_each(
+    store: SessionStore,
+    session_ids: tuple[str, ...],
+    filters: Filters,
+    out: str,
+    format_name: str,
+    *,
+    force: bool,
+    as_json: bool,
+) -> None:
+    if out == _STANDARD_OUTPUT:
+        if len(session_ids) != 1:
+            raise click.UsageError("--out - takes one session")
+        _to_output(store, session_ids[0], format_name)
+        return
+    folder = Folder(Path(out), force=force)
+    total = len(session_ids) or None
+    job = _Job(store, folder, format_name)
+    ids = _ids(store, session_ids, filters)
+    with Progress("export", total) as progress, closing(side_by_side(job, ids, workers())) as results:
+        report = _Report(progress, as_json=as_json, raise_at_once=total == 1)
+        for number, (session_id, result) in enumerate(results, 1):
+            progress.at(number)
+            report.add(session_id, result)
     report.end(folder)
+
+
+def _ids(store: SessionStore, session_ids: tuple[str, ...], filters: Filters) -> Iterable[str]:
+    if session_ids:
+        return dict.fromkeys(session_ids)
+    return (found.id for found in (store.list(**filters) if filters else store.scan()))
 
 
 class _Job:

@@ -39,7 +39,7 @@ MEANINGS = (
     (DENIED, "rights or bucket are missing, or the store is not fit for an archive"),
     (CORRUPT, "what is stored is damaged, or of a format that this version does not know"),
     (UNKNOWN, "a write was sent and its outcome is unknown; the message says how to go on"),
-    (DIFFERS, "the index does not say what the sessions say; `s3store index verify --fix` mends it"),
+    (DIFFERS, "the index does not say what the sessions say, or an export is not what its manifest says"),
     (INTERNAL, "an error in s3store itself"),
     (INTERRUPTED, "interrupted"),
 )

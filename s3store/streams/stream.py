@@ -246,6 +246,21 @@ class Streams:
             return head, list(chain(*sealed, _tail_from(keys, head, first)))
         raise _replaced(session_id)
 
+    async def read_lines(self, session_id: str, terms: Terms, *, stream: str = TRANSCRIPT) -> tuple[Head, bytes]:
+        """Read a head, and all records as the lines that they are, not parsed; raises as `read`."""
+        keys = StreamKeys.of(session_id, stream)
+        gap: Head | None = None
+        for _ in range(_RESTARTS):
+            head = await self._live(session_id, stream, terms, asked=gap is not None)
+            try:
+                sealed = await self._runtime.gather([self.segment_lines(keys, segment) for segment in head.segments])
+            except NoSuchKey as gone:
+                _refuse_gap(keys, gone, gap, head)
+                gap = head
+                continue
+            return head, b"".join([*sealed, head.tail])
+        raise _replaced(session_id)
+
     async def last(self, session_id: str, number: int, terms: Terms, *, stream: str = TRANSCRIPT) -> list[Record]:
         """Read the last records only, the oldest of them first: the head, and the segments that it takes."""
         _, lines = await self.read(session_id, terms, lambda head: max(0, head.count - number), stream=stream)
