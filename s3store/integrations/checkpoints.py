@@ -110,6 +110,10 @@ class Thread:
         """Tell whether a checkpoint holds a value of a channel."""
         return self._value_of(checkpoint, channel) is not None
 
+    def holds(self, namespace: str, channel: str, version: Version) -> bool:
+        """Tell whether a value of a channel at a version is there."""
+        return (namespace, channel, version) in self._current
+
     def values(self, checkpoint: Checkpoint) -> dict[str, Typed | list[Typed]]:
         """Return the values of a checkpoint's channels: serialized whole, or item by item."""
         found: dict[str, Typed | list[Typed]] = {}

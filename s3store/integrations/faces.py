@@ -31,7 +31,7 @@ class Faced:
         self.archive = archive_of(store, SessionStore if self.is_blocking else AsyncSessionStore)
 
     def must_block(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Raise `InvalidOption`, and drop the work, if the archive has the asyncio face: nobody could finish it here."""
+        """Raise `InvalidOption`, and drop the work, if the archive has the asyncio face."""
         if not self.is_blocking:
             work.close()
             raise InvalidOption(

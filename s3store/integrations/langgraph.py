@@ -63,20 +63,20 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         self._faced = Faced(store)
         self._core = _Core(self._faced.archive, self.serde)
 
-    def get_next_version(self, current: str | int | None, channel: None = None) -> str:
+    def get_next_version(self, current: str | int | None, channel: None = None) -> str:  # noqa: ARG002
         """Return a version after `current` that no other process makes."""
         number = 0 if current is None else current if isinstance(current, int) else int(current.split(".")[0])
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311 - nothing secret
 
     def get_tuple(self, config: Any) -> Any | None:
-        """Return the checkpoint that a config names, or the latest of its thread and name space; None if there is none."""
+        """Return the checkpoint that a config names, or the latest of its name space; None if there is none."""
         return self._run(self._core.get_tuple(config))
 
     def list(
         self,
         config: Any | None,
         *,
-        filter: dict[str, Any] | None = None,
+        filter: dict[str, Any] | None = None,  # noqa: A002
         before: Any = None,
         limit: int | None = None,
     ) -> Iterator[Any]:
@@ -125,7 +125,7 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         self,
         config: Any | None,
         *,
-        filter: dict[str, Any] | None = None,
+        filter: dict[str, Any] | None = None,  # noqa: A002
         before: Any = None,
         limit: int | None = None,
     ) -> AsyncIterator[Any]:
@@ -219,25 +219,30 @@ class _Core:
         thread_id, namespace = _named(config)
         place = namespace, checkpoint["id"]
         body = {name: value for name, value in checkpoint.items() if name not in {"channel_values", "channel_versions"}}
-        values = {
-            channel: self._serialized(checkpoint["channel_values"][channel])
-            for channel in new_versions
-            if channel in checkpoint["channel_values"]
-        }
+        values, versions = checkpoint["channel_values"], checkpoint["channel_versions"]
         said = checkpoint_message(
             place,
             get_checkpoint_id(config),
-            checkpoint["channel_versions"],
+            versions,
             self._serde.dumps_typed(body),
             self._serde.dumps_typed(get_checkpoint_metadata(config, metadata)),
         )
 
         def messages(thread: Thread) -> list[Message]:
-            fresh = [
-                thread.value_message(self._runtime.ulid(), namespace, channel, new_versions[channel], value)
-                for channel, value in values.items()
+            # Also what should be there and is not: another process may have deleted or pruned the thread meanwhile.
+            lacking = [
+                name for name in values if name in versions and not thread.holds(namespace, name, versions[name])
             ]
-            return [*fresh, said]
+            fresh = {
+                name: versions.get(name, new_versions.get(name)) for name in [*new_versions, *lacking] if name in values
+            }
+            return [
+                *(
+                    thread.value_message(self._runtime.ulid(), namespace, name, version, self._serialized(values[name]))
+                    for name, version in fresh.items()
+                ),
+                said,
+            ]
 
         await self._add(thread_id, messages)
         return _config(thread_id, place)
@@ -298,7 +303,7 @@ class _Core:
             kept.add(at.place)
             while needed := {channel for channel in needed if not thread.has_value(at, channel)}:
                 parent = None if at.parent is None else thread.checkpoints.get((namespace, at.parent))
-                if parent is None:
+                if parent is None or parent.place in kept:
                     break
                 at = parent
                 kept.add(at.place)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.memory import SessionABC, SessionSettings
-from agents.memory.session_settings import resolve_session_limit
+from agents.memory.session_settings import coerce_session_settings, resolve_session_limit
 
 from ..changes import Change, Clear, Extend, RemoveLast, Replace
 from ..contracts.namespace import Namespace, settled
@@ -67,9 +67,7 @@ class ArchiveSession(SessionABC):
     ) -> None:
         self.session_id = session_id
         self.session_settings = (
-            SessionSettings(**session_settings)
-            if isinstance(session_settings, dict)
-            else session_settings or SessionSettings()
+            SessionSettings() if session_settings is None else coerce_session_settings(session_settings)
         )
         self._faced = Faced(store)
         self._history = _History(self._faced.archive, session_id)

@@ -246,3 +246,19 @@ def test_foreign_records_are_named_without_their_content(place: Place) -> None:
         with pytest.raises(CorruptObject) as caught:
             ArchiveSaver(place.open()).get_tuple(config("t"))
         assert "secret" not in str(caught.value)
+
+
+def test_a_checkpoint_brings_back_values_that_another_process_deleted() -> None:
+    objects = MemoryStore()
+    with SessionStore(objects) as one, SessionStore(objects) as other:
+        saver = ArchiveSaver(one)
+        at = put(saver, config(), {"c": [1], "d": "x"})
+        before = saver.get_tuple(at)
+        assert before is not None
+        ArchiveSaver(other).delete_thread("t/1 ü")
+        version = saver.get_next_version(None)
+        again: Any = {**empty_checkpoint(), "channel_values": {"c": [1, 2], "d": "x"}}
+        again["channel_versions"] = {**before.checkpoint["channel_versions"], "c": version}
+        found = saver.get_tuple(saver.put(at, again, {}, {"c": version}))
+        assert found is not None
+        assert found.checkpoint["channel_values"] == {"c": [1, 2], "d": "x"}
