@@ -26,6 +26,7 @@ from .errors import (
     S3StoreError,
     SessionDeleted,
     SessionExists,
+    SessionHeld,
     SessionNotFound,
     StoreNotCapable,
     StoreUnavailable,
@@ -33,7 +34,18 @@ from .errors import (
     UnsupportedFormat,
 )
 from .index.policy import IndexPolicy
-from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
+from .model import (
+    Committed,
+    Filters,
+    Hold,
+    Metadata,
+    Record,
+    SessionInfo,
+    SessionPage,
+    SessionSummary,
+    Transcript,
+    Turn,
+)
 from .objects.s3_options import S3Options
 from .search.results import Found, Hit
 from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
@@ -79,6 +91,7 @@ __all__ = [
     "FixTheCall",
     "Found",
     "Hit",
+    "Hold",
     "Inbox",
     "InboxMessage",
     "InboxStatus",
@@ -102,6 +115,7 @@ __all__ = [
     "Session",
     "SessionDeleted",
     "SessionExists",
+    "SessionHeld",
     "SessionIndex",
     "SessionInfo",
     "SessionNotFound",

@@ -134,6 +134,12 @@ class Archive:
                 return
             after = page.next_after
 
+    async def held(self) -> AsyncIterator[SessionInfo]:
+        """Yield the sessions that are held."""
+        async for info in self.scan():
+            if info.holds:
+                yield info
+
     @property
     def _is_offline(self) -> bool:
         return self.local is not None and self.local.freshness.offline

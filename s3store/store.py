@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
-    from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
+    from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
@@ -209,6 +209,30 @@ class AsyncSessionStore:
         commits. Raises `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
         """
         return await self._one(session_id).delete()
+
+    async def hold(self, session_id: str, reason: str, *, who: str | None = None) -> Hold:
+        """Keep a session from being deleted, by whatever path, until the hold is released; return the hold.
+
+        It binds deletes, the rules of retention and erasure alike: they see it in the very swap that would delete. It
+        does not freeze the session, to which may be written as ever. A session has as many holds as reasons (64 at
+        most); the same `reason` by the same `who` counts once. Both are text of 1 to 1,000 characters. Raises
+        `SessionNotFound` for an unknown or deleted id, `InvalidOption` for a wrong text, `TooLarge` for too many holds.
+        """
+        return await self._one(session_id).hold(reason, who)
+
+    async def release(self, session_id: str, hold_id: str | None = None) -> int:
+        """Take a hold off a session, by its id, or (None) all of them; return how many were taken off.
+
+        Raises `SessionNotFound`.
+        """
+        return await self._one(session_id).release(hold_id)
+
+    def holds(self) -> AsyncIterator[SessionInfo]:
+        """Iterate over the sessions that are held; `SessionInfo.holds` says why, by whom and since when.
+
+        Reads the head of every session, for the heads alone are the truth: one request a session.
+        """
+        return self._archive.held()
 
     async def remains(self, session_id: str) -> Remains:
         """List all that is stored of a session: after a delete, nothing but tombstones, and what a bucket keeps.
@@ -544,6 +568,14 @@ class AsyncSession:
     async def delete(self) -> bool:
         """See `AsyncSessionStore.delete`."""
         return await self._core.delete()
+
+    async def hold(self, reason: str, *, who: str | None = None) -> Hold:
+        """See `AsyncSessionStore.hold`."""
+        return await self._core.hold(reason, who)
+
+    async def release(self, hold_id: str | None = None) -> int:
+        """See `AsyncSessionStore.release`."""
+        return await self._core.release(hold_id)
 
     async def remains(self) -> Remains:
         """See `AsyncSessionStore.remains`."""

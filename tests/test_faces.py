@@ -50,8 +50,8 @@ PAIRS: list[tuple[type, type]] = [
 HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification", "inbox"}
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {
-    "close", "session", "scan", "check", "warm", "cleanup", "index", "list", "page", "count", "running", "stuck",
-    "search",
+    "close", "session", "scan", "holds", "check", "warm", "cleanup", "index", "list", "page", "count", "running",
+    "stuck", "search",
 }  # fmt: skip
 
 
