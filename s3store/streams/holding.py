@@ -31,7 +31,7 @@ class Holding:
         self._hold = Hold.of(self.commit_id, reason, who, place.runtime.now())
 
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
-        """Return the head with the hold; None if it is there. Raises what the terms raise, `SessionNotFound`, `TooLarge`."""
+        """Return the head with the hold; None if it is there. Raises what the terms raise, and `TooLarge`."""
         live = _live(self._place, self._terms, base)
         if self.found_in(live) is not None:
             return None

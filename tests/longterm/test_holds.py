@@ -12,6 +12,8 @@ from s3store.keys import StreamKeys
 from s3store.objects.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..archives import Place
 
 pytest_plugins = ["tests.archive_fixtures"]
@@ -120,11 +122,12 @@ class HeldOnTheWay(MemoryStore):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hook = lambda: None
+        self.hook: Callable[[], object] | None = None
 
     async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
-        hook, self.hook = self.hook, lambda: None
-        hook()
+        hook, self.hook = self.hook, None
+        if hook is not None:
+            hook()
         return await super().put(key, body, if_match=if_match, if_absent=if_absent)
 
 
@@ -134,7 +137,7 @@ def test_a_hold_that_comes_between_the_look_and_the_swap_wins() -> None:
         other.append("a", 1)
         store.info("a")
         store.append("b", 1)
-        objects.hook = lambda: other.hold("a", "just in time") and None
+        objects.hook = lambda: other.hold("a", "just in time")
         with pytest.raises(SessionHeld):
             store.delete("a")
         assert other.load("a").messages == [1]
