@@ -34,6 +34,8 @@ from .errors import (
     UnsupportedFormat,
 )
 from .index.policy import IndexPolicy
+from .longterm.asynchronous import AsyncRetention
+from .longterm.blocking import Retention
 from .model import (
     Committed,
     Filters,
@@ -70,6 +72,7 @@ __all__ = [
     "AsyncEvents",
     "AsyncInbox",
     "AsyncInboxMessage",
+    "AsyncRetention",
     "AsyncSession",
     "AsyncSessionIndex",
     "AsyncSessionStore",
@@ -109,6 +112,7 @@ __all__ = [
     "RemoveLast",
     "Replace",
     "ReplaceLast",
+    "Retention",
     "RetryLater",
     "S3Options",
     "S3StoreError",

@@ -14,6 +14,8 @@ from .caching import local_of, search_folder
 from .index.policy import IndexPolicy
 from .keys import RUNS, TRACES, VERIFICATION
 from .locations import open_async
+from .longterm.asynchronous import AsyncRetention
+from .longterm.order import Order
 from .objects.shelf import ThreadedShelf
 from .runtime import AsyncioRuntime, each_of
 from .session import SessionCore
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.erasing import Receipt
+    from .longterm.maintenance import Maintained
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
@@ -431,6 +435,44 @@ class AsyncSessionStore:
         sealed segments, artifacts or other siblings. Raises `InvalidOption` for a wrong age.
         """
         return await self._archive.clean_up(older_than, progress, dry_run=dry_run)
+
+    @property
+    def retention(self) -> AsyncRetention:
+        """The rules by which sessions are deleted."""
+        return AsyncRetention(self._archive)
+
+    async def maintain(
+        self,
+        *,
+        seconds: float | None = None,
+        requests: int | None = None,
+        older_than: float = 86_400.0,
+        wait: float = 86_400.0,
+        dry_run: bool = False,
+    ) -> Maintained:
+        """Do all the upkeep that is due in one pass: compaction, the rules of retention, clean-up, index check.
+
+        It may be broken off, repeated, and run beside others and beside itself. It stops once `seconds` or `requests`
+        (None: no bound) are used up, some moments and requests later at the most but for the merging and the check of
+        the index, which are done whole; the next pass goes on from there. `older_than` is that of `cleanup`; what a
+        rule deletes stands in a plan for `wait` seconds before. Both are from 0 to a hundred years, by the store's
+        clock. With `dry_run` nothing is changed. Raises `AccessDenied` before anything is changed if rights are
+        missing, `InvalidOption` for what is out of bounds.
+        """
+        order = Order(seconds, requests, older_than, wait, dry_run)
+        return await self._archive.maintain(order)
+
+    async def erase(self, *, dry_run: bool = False, **filters: Unpack[Filters]) -> Receipt:
+        """Erase every session for which the `filters` hold, from everywhere; return the receipt.
+
+        Each is deleted with all that is kept beside it and the earlier versions that a bucket keeps; the index is
+        merged, so that no page holds what was said of them, plans of retention that name them go, and so does
+        all that this machine keeps of the archive. Then it is looked whether anything is left. Held sessions
+        stay, and the receipt names them. With `dry_run` nothing is changed. What fails stands in the receipt, and
+        erasing again goes on. Raises `InvalidOption` without a filter, and, before anything is changed, what listing
+        raises.
+        """
+        return await self._archive.erase(filters, dry_run=dry_run)
 
     async def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""

@@ -17,7 +17,7 @@ from ..times import format_time, parse_time
 from .rules import parse_rules, write_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from datetime import datetime
 
     from ..jsontext import JsonValue
@@ -40,7 +40,7 @@ class Scope:
     labels: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, agent: str | None, labels: Collection[str]) -> Scope:
+    def of(cls, agent: str | None, labels: Iterable[str]) -> Scope:
         """Make one. Raises `InvalidOption` for what is no text."""
         given = [labels] if isinstance(labels, str) else list(labels)
         if not all(isinstance(text, str) and text for text in (*given, *([] if agent is None else [agent]))):
