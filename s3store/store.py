@@ -210,7 +210,7 @@ class AsyncSessionStore:
 
         An unknown id is no error; what was kept beside it goes all the same. A delete that was interrupted is finished
         by the next, or by `cleanup`. What stays is a tombstone for each stream: the id, times, a version and the ids of
-        commits. Raises `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
+        commits. Raises `SessionHeld`, and deletes nothing, while a hold keeps it; and `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
         """
         return await self._one(session_id).delete()
 
@@ -250,7 +250,8 @@ class AsyncSessionStore:
         """Remove the earlier versions that a bucket with versioning keeps of a session's objects, for good.
 
         Also those of a session that lives: its current objects stay. What rights, holds or retention periods forbid
-        to remove is kept, and said. Elsewhere there are none.
+        to remove is kept, and said. Elsewhere there are none. Raises `SessionHeld`
+        while a hold keeps the session.
         """
         return await self._one(session_id).erase_versions()
 
@@ -469,8 +470,8 @@ class AsyncSessionStore:
         merged, so that no page holds what was said of them, plans of retention that name them go, and so does
         all that this machine keeps of the archive. Then it is looked whether anything is left. Held sessions
         stay, and the receipt names them. With `dry_run` nothing is changed. What fails stands in the receipt, and
-        erasing again goes on. Raises `InvalidOption` without a filter, and, before anything is changed, what listing
-        raises.
+        erasing again goes on. Raises, before anything is changed, `InvalidOption` without a filter, `AccessDenied`
+        where a right is missing without which nothing can be deleted or proved, and what listing raises.
         """
         return await self._archive.erase(filters, dry_run=dry_run)
 

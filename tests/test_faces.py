@@ -74,7 +74,7 @@ def signature(method: Any) -> inspect.Signature:
 
 def spelled(text: object) -> str:
     """A type as it is written, in the words of the blocking face."""
-    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox|Broker)", "", str(text))
+    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox|Broker|Retention)", "", str(text))
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)

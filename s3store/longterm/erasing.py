@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import CallAPerson, Decide, InvalidOption, SessionDeleted, SessionHeld, StoreUnavailable
-from ..keys import INDEX
+from ..keys import CHECKS, INDEX
 from ..streams.terms import Terms
 from ..times import format_time
 from .clock import stores_time
@@ -103,7 +103,8 @@ class Erasing:
     async def run(self, archive: str, filters: Filters, *, dry_run: bool) -> Receipt:
         """Erase the sessions that the filters show; what fails does not keep the rest.
 
-        Raises `InvalidOption` without any filter, and what listing raises, before anything has gone.
+        Raises, before anything has gone, `InvalidOption` without any filter, `AccessDenied` where a right is missing
+        without which nothing can be deleted or proved, and what listing raises.
         """
         given = tuple(sorted(name for name, value in filters.items() if value is not None and value != ()))
         if not given:
@@ -113,6 +114,9 @@ class Erasing:
             would = tuple([await self._would(summary) for summary in found])
             return Receipt(archive, self._runtime.now(), given, would, ())
         at = await stores_time(self._store, self._runtime)
+        # Without these rights nothing could be proved afterwards: so they are tried before anything has gone.
+        await self._store.list_versions(CHECKS)
+        await self._store.list_uploads(CHECKS)
         gone = frozenset([summary.id for summary in found if await self._delete(summary)])
         await self._attempt("the plans of retention", lambda: Plans(self._store, self._runtime).forget(gone))
         await self._attempt("the index", lambda: self._clear_index(gone))

@@ -140,6 +140,7 @@ DONE_WITHOUT = {
     ("artifacts.put of over 8 MiB", "s3:AbortMultipartUpload"),
     ("artifacts.put of over 8 MiB", "s3:ListBucketMultipartUploads"),
     ("delete", "s3:AbortMultipartUpload"),
+    ("erase", "s3:AbortMultipartUpload"),
     ("check", "s3:GetBucketVersioning"),
 }
 """Rights that a row's calls do without, where they have to; the docs say what is then left behind."""
