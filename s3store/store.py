@@ -210,7 +210,8 @@ class AsyncSessionStore:
 
         An unknown id is no error; what was kept beside it goes all the same. A delete that was interrupted is finished
         by the next, or by `cleanup`. What stays is a tombstone for each stream: the id, times, a version and the ids of
-        commits. Raises `SessionHeld`, and deletes nothing, while a hold keeps it; and `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
+        commits. Raises `SessionHeld`, and deletes nothing, while a hold keeps it; and `OutcomeUnknown` also where the
+        session is gone and something kept beside it could not go.
         """
         return await self._one(session_id).delete()
 
