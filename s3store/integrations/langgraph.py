@@ -63,7 +63,7 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         self._faced = Faced(store)
         self._core = _Core(self._faced.archive, self.serde)
 
-    def get_next_version(self, current: str | int | None, channel: None = None) -> str:  # noqa: ARG002
+    def get_next_version(self, current: str | int | None, channel: None = None) -> str:
         """Return a version after `current` that no other process makes."""
         number = 0 if current is None else current if isinstance(current, int) else int(current.split(".")[0])
         return f"{number + 1:032}.{random.random():016}"  # noqa: S311 - nothing secret

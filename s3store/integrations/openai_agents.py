@@ -72,7 +72,7 @@ class ArchiveSession(SessionABC):
         self._faced = Faced(store)
         self._history = _History(self._faced.archive, session_id)
 
-    async def get_items(self, limit: int | None = None, *, wrapper: object = None) -> list[Any]:  # noqa: ARG002
+    async def get_items(self, limit: int | None = None, *, wrapper: object = None) -> list[Any]:
         """Return the latest `limit` items, oldest first, and read no more than they take.
 
         None is the limit of the session's settings; without one, or below 0, all are returned. A record that is no
@@ -81,7 +81,7 @@ class ArchiveSession(SessionABC):
         limit = resolve_session_limit(limit, self.session_settings)
         return await self._faced.call(self._history.items(None if limit is not None and limit < 0 else limit))
 
-    async def add_items(self, items: list[Any], *, wrapper: object = None) -> None:  # noqa: ARG002
+    async def add_items(self, items: list[Any], *, wrapper: object = None) -> None:
         """Add items at the end, all or none. Creates the session if there is none; no items are nothing to do.
 
         After an `OutcomeUnknown` the same call may be made again on this object: what had landed is not added twice.
@@ -93,14 +93,14 @@ class ArchiveSession(SessionABC):
         if items:
             await self._faced.write(self._history.add(items))
 
-    async def pop_item(self, *, wrapper: object = None) -> Any | None:  # noqa: ARG002
+    async def pop_item(self, *, wrapper: object = None) -> Any | None:
         """Take the latest item away and return it; None if there is none. Records behind it that are no items go too.
 
         Raises `Conflict` where others change the session all the time.
         """
         return await self._faced.write(self._history.pop())
 
-    async def clear_session(self, *, wrapper: object = None) -> None:  # noqa: ARG002
+    async def clear_session(self, *, wrapper: object = None) -> None:
         """Take all items away; the session and its metadata stay."""
         await self._faced.write(self._history.clear())
 
