@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.packs.reports import Packed
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
@@ -405,6 +406,37 @@ class SessionStore:
         sealed segments, artifacts or other siblings. Raises `InvalidOption` for a wrong age.
         """
         return run(self._archive.clean_up(older_than, progress, dry_run=dry_run))
+
+    def pack(
+        self,
+        *,
+        idle: float = 2_592_000.0,
+        target_size: int | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Packed], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Packed:
+        """Put idle sessions, many together, into Parquet files, and return what was done.
+
+        Those that have not changed for `idle` seconds by the store's clock (0 to a hundred years; 30 days) and for
+        which the `filters` hold, which are those of `Filters` but for the place. A pack takes about `target_size` bytes
+        (1 MiB to 4 GiB; None: 256 MiB), is read back before any session names it, and is readable by any Parquet
+        reader. The sessions stay hot as well until a `cleanup` has compared both; they list, load and search as before,
+        and an append goes on without reading the pack. What stands beside a transcript stays where it is. With
+        `dry_run` nothing is done, and the report says what would be packed. `progress` is told after each pack.
+
+        Others may write meanwhile; who resumes a session keeps it hot. Needs the extra `s3store[longterm]`. Raises
+        `InvalidOption` for wrong arguments or without the extra, and `StoreUnavailable` where a pack could not be
+        written: what was packed before stays so, and packing again goes on.
+        """
+        return run(self._archive.pack(idle, target_size, progress, filters, dry_run=dry_run))
+
+    def unpack(self, session_id: str) -> bool:
+        """Give a packed session objects of its own again; return whether it was packed.
+
+        Its records keep their bytes, times and keys. The pack stays for the others in it.
+        """
+        return run(self._archive.unpack(session_id))
 
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import CallAPerson, StoreUnavailable
 from ..keys import CHECKS, TRANSCRIPT, stored_key
 from ..objects.base import ObjectAnswer
+from .clock import stores_time
 from .reports import CleanedUp, CleanUpProgress
 from .stored import stored_sessions
 from .suspects import Freed, Suspect
@@ -24,21 +25,29 @@ if TYPE_CHECKING:
     from ..objects.base import ListedObject, ObjectStore, StartedUpload
     from ..runtime import Runtime
     from ..streams.removal import Removal
+    from .packs.service import Packs
     from .reports import RemovedKind
     from .stored import StoredSession
 
 _TOGETHER = 256
-_ATTEMPTS = 8
 
 
 class CleanUp:
-    """One clean-up of an archive. `prefixes` are those of its sessions."""
+    """One clean-up of an archive. `prefixes` are those of its sessions; without `packs` these are left alone."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, removal: Removal, prefixes: Iterable[str]) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        removal: Removal,
+        prefixes: Iterable[str],
+        packs: Packs | None = None,
+    ) -> None:
         self._store = store
         self._runtime = runtime
         self._removal = removal
         self._prefixes = prefixes
+        self._packs = packs
 
     async def run(
         self, *, older_than: float, dry_run: bool, progress: Callable[[CleanUpProgress], None] | None = None
@@ -49,8 +58,10 @@ class CleanUp:
         archive could not be listed.
         """
         report = CleanedUp(dry_run)
-        cutoff = await self._stores_time() - timedelta(seconds=older_than)
+        cutoff = await stores_time(self._store, self._runtime) - timedelta(seconds=older_than)
         await self._clean_checks(cutoff, report)
+        if self._packs is not None and not dry_run:
+            await self._settle(self._packs, cutoff, report)
         async for found in stored_sessions(self._store, self._runtime, self._prefixes):
             report.sessions += len(found.sessions)
             suspects = [self._suspect(session, cutoff, report) for session in found.sessions]
@@ -60,17 +71,13 @@ class CleanUp:
                 progress(CleanUpProgress(found.prefixes, report.sessions, report.removed.total()))
         return report
 
-    async def _stores_time(self) -> datetime:
-        """Ask the store for its time, by storing something and looking when that was: no local clock will do."""
-        for _ in range(_ATTEMPTS):
-            key = f"{CHECKS}{self._runtime.ulid()}/time"
-            await self._store.put(key, b"")
-            listed = await self._store.list_page(key)
-            await self._store.delete(key)
-            if listed.objects:
-                return listed.objects[0].modified
-            # Another clean-up, for which nothing is too young, has removed it.
-        raise StoreUnavailable(f"{CHECKS}: other clean-ups are at work", may_have_landed=False)
+    async def _settle(self, packs: Packs, cutoff: datetime, report: CleanedUp) -> None:
+        """Have sessions that were packed stand on their packs alone, and drop the packs that none needs."""
+        settled = await packs.settle(cutoff)
+        report.thinned = settled.sessions
+        report.removed.update({kind: number for kind, number in settled.removed().items() if number})
+        for failure in settled.failures:
+            report.failed("failed", 1, failure)
 
     def _suspect(self, session: StoredSession, cutoff: datetime, report: CleanedUp) -> Suspect | None:
         """Sort what is listed of a session. Most are done with that, without a request of their own."""

@@ -67,8 +67,8 @@ class Head:
     consumption: Consumption = UNTOUCHED
     """How far the records have been worked off: for an inbox."""
     packed: tuple[Segment, ...] = ()
-    """Where all of this head's records stand in a pack as well, once it is packed: the segments of the thin head that is
-    to take its place. Any commit that changes more than the fence takes them away."""
+    """Where all of its records stand in a pack as well, once that is so: the segments of the thin head that is to take
+    its place. Any commit that changes more than the fence takes them away."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Header fields of a later version, kept as they are."""
     size: int = 0

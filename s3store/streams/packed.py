@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zstandard
@@ -17,7 +18,7 @@ from ..keys import pack_key
 from .frames import MAX_CONTENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from .segments import Segment
 
@@ -50,20 +51,30 @@ def lines_of_chunk(segment: Segment, place: PackPlace, chunk: bytes) -> bytes:
 
     Raises `CorruptObject` unless they are, byte for byte, what the head names.
     """
-    end = place.row + segment.count
-    lines: list[bytes] = []
+    return _checked(pack_key(place.pack), segment, place.row, _rows(chunk, place.row + segment.count))
+
+
+def check_chunk(key: str, chunk: bytes, segments: Iterable[Segment]) -> None:
+    """Raise `CorruptObject` unless the bytes of a row group hold all these segments."""
+    rows = _rows(chunk)
+    for segment in segments:
+        if segment.place is not None:
+            _checked(key, segment, segment.place.row, rows)
+
+
+def _checked(key: str, segment: Segment, row: int, rows: Sequence[bytes]) -> bytes:
+    lines = b"".join(line + b"\n" for line in rows[row : row + segment.count])
+    if len(lines) != segment.size or hashlib.sha256(lines).hexdigest() != segment.sha256:
+        raise CorruptObject(f"{key}: does not hold the records that were packed there (SHA-256 differs)")
+    return lines
+
+
+def _rows(chunk: bytes, most: int | None = None) -> list[bytes]:
+    """Return the first rows of a chunk, `most` or all; none of one that is damaged."""
     try:
-        for row, line in enumerate(_values(chunk)):
-            if row >= place.row:
-                lines.append(line)
-            if row + 1 == end:
-                break
+        return list(islice(_values(chunk), most))
     except (ValueError, IndexError, struct.error, zstandard.ZstdError):
-        lines = []
-    joined = b"".join(line + b"\n" for line in lines)
-    if len(joined) != segment.size or hashlib.sha256(joined).hexdigest() != segment.sha256:
-        raise CorruptObject(f"{pack_key(place.pack)}: does not hold the records that the head names (SHA-256 differs)")
-    return joined
+        return []
 
 
 def _values(chunk: bytes) -> Iterator[bytes]:
