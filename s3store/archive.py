@@ -224,11 +224,6 @@ class Archive:
             _ids(found), target_size=TARGET_SIZE if target_size is None else target_size, progress=progress
         )
 
-    async def unpack(self, session_id: str) -> bool:
-        """See `SessionStore.unpack`."""
-        await self.ready_to_write()
-        return await self.packs.unpack(session_id)
-
     @property
     def erasure(self) -> Erasure:
         """Tells what is left of sessions."""

@@ -436,7 +436,7 @@ class SessionStore:
 
         Its records keep their bytes, times and keys. The pack stays for the others in it.
         """
-        return run(self._archive.unpack(session_id))
+        return run(self._one(session_id).unpack())
 
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
@@ -579,6 +579,10 @@ class Session:
     def erase_versions(self) -> ErasedVersions:
         """See `SessionStore.erase_versions`."""
         return run(self._core.erase_versions())
+
+    def unpack(self) -> bool:
+        """See `SessionStore.unpack`."""
+        return run(self._core.unpack())
 
     def exists(self) -> bool:
         """See `SessionStore.exists`."""

@@ -438,7 +438,7 @@ class AsyncSessionStore:
 
         Its records keep their bytes, times and keys. The pack stays for the others in it.
         """
-        return await self._archive.unpack(session_id)
+        return await self._one(session_id).unpack()
 
     async def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
@@ -584,6 +584,10 @@ class AsyncSession:
     async def erase_versions(self) -> ErasedVersions:
         """See `AsyncSessionStore.erase_versions`."""
         return await self._core.erase_versions()
+
+    async def unpack(self) -> bool:
+        """See `SessionStore.unpack`."""
+        return await self._core.unpack()
 
     async def exists(self) -> bool:
         """See `AsyncSessionStore.exists`."""

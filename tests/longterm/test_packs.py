@@ -58,7 +58,7 @@ def test_packed_sessions_read_as_before(store: SessionStore) -> None:
     assert [record.seq for record in store.records("session/3", start=2)] == [2, 3]
     assert {summary.id for summary in store.list(place="cold")} == set(made)
     assert not list(store.list(place="hot"))
-    assert store.search("number").sessions
+    assert len(store.search("number")) == 5
 
 
 def test_packing_again_finds_nothing_to_do(store: SessionStore) -> None:
@@ -96,7 +96,7 @@ def test_an_append_to_a_packed_session_does_not_read_the_pack(store: SessionStor
     counting = CountingStore(objects)
     with SessionStore(counting) as other:
         info = other.append("session/0", "back", key="fresh")
-        assert counting.counts["get"] <= 2  # the archive's record, and the head
+        assert counting.counts.gets <= 2  # the archive's record, and the head
         assert info.count == 5
         assert other.append("session/0", "again", key="session/0-1").count == 5  # a key that stands in the pack
     assert store.load("session/0").messages == [*made["session/0"], "back"]
@@ -112,8 +112,8 @@ def test_the_load_of_a_packed_session_takes_two_reads(store: SessionStore, objec
     counting = CountingStore(objects)
     with SessionStore(counting) as other:
         other.load("session/7")
-    assert counting.counts["get"] == 2
-    assert counting.counts.total() == 2
+    assert counting.counts.gets == 2
+    assert counting.counts.requests == 2
 
 
 def test_every_change_works_on_a_packed_session(store: SessionStore) -> None:
@@ -164,7 +164,8 @@ def test_a_pack_that_is_not_what_was_written_leaves_the_session_hot(store: Sessi
     (name,) = store.pack(idle=0).packs
     key = f"{PACKS}{name}.parquet"
     data = bytearray(run(objects.get(key)).body)
-    data[200] ^= 1
+    column = pyarrow.parquet.read_metadata(io.BytesIO(bytes(data))).row_group(0).column(7)
+    data[column.data_page_offset + column.total_compressed_size // 2] ^= 1
     run(objects.put(key, bytes(data)))
     cleaned = store.cleanup(older_than=0)
     assert cleaned.thinned == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,7 @@ class PackFile:
         self.name = name
         self._ulid = ulid
         self._rows = ParquetRows(group_bytes=group_bytes)
+        self._sha256 = hashlib.sha256()
         self._waiting = b""
         self._upload: Upload | None = None
         self._parts: list[Part] = []
@@ -74,7 +76,7 @@ class PackFile:
         for first, count, lines in parts:
             rows = Rows(keys.session_id, head.incarnation, keys.stream, head.metadata.agent, first, count, lines)
             pieces += map(self._piece, self._rows.add(rows))
-            self._waiting += self._rows.take()
+            self._take()
         self.records += head.count
         self.sessions.append(PackedSession(keys, head.commits[-1], pieces))
         while len(self._waiting) >= PART:
@@ -86,7 +88,7 @@ class PackFile:
         Raises `CorruptObject` if it is not what was written.
         """
         self._chunks = self._rows.finish()
-        self._waiting += self._rows.take()
+        self._take()
         key = pack_key(self.name)
         if self._upload is None:
             await self._store.put(key, self._waiting, if_absent=True)
@@ -115,6 +117,11 @@ class PackFile:
         chunk = self._chunks[piece.group]
         return replace(piece.segment, place=PackPlace(self.name, chunk.offset, chunk.length, piece.row))
 
+    def _take(self) -> None:
+        taken = self._rows.take()
+        self._sha256.update(taken)
+        self._waiting += taken
+
     async def _send(self, most: int) -> None:
         key = pack_key(self.name)
         if self._upload is None:
@@ -123,19 +130,20 @@ class PackFile:
         self._parts.append(await self._store.put_part(self._upload, len(self._parts) + 1, part))
 
     async def _read_back(self, key: str) -> None:
+        """Read the file in spans that end with a row group's records, and compare all of it, and every session."""
         by_group: dict[int, list[Segment]] = {}
         for session in self.sessions:
             for piece in session.pieces:
                 by_group.setdefault(piece.group, []).append(self._segment(piece))
+        found = hashlib.sha256()
         end = 0
         for group, segments in sorted(by_group.items()):
             chunk = self._chunks[group]
-            end = chunk.offset + chunk.length
-            check_chunk(key, (await self._store.get(key, byte_range=(chunk.offset, end))).body, segments)
+            start, end = end, chunk.offset + chunk.length
+            span = (await self._store.get(key, byte_range=(start, end))).body
+            found.update(span)
+            check_chunk(key, span[chunk.offset - start :], segments)
         tail = (await self._store.get(key, byte_range=(end, self.size))).body
-        try:
-            rows = count_rows(tail)
-        except ValueError:
-            rows = -1
-        if rows != self.records:
-            raise CorruptObject(f"{key}: read back after it was written, its end is not what was written")
+        found.update(tail)
+        if found.digest() != self._sha256.digest() or count_rows(tail) != self.records:
+            raise CorruptObject(f"{key}: read back after it was written, it is not what was written")

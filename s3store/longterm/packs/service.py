@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ...streams.commit import CommitPolicy
     from ...streams.head import Head
     from ...streams.stream import Streams
+    from ...streams.terms import Terms
     from .file import PackedSession
 
 TARGET_SIZE = 256 * 1024 * 1024
@@ -111,10 +112,14 @@ class Packs:
             await self._finish(file, report)
         return report
 
-    async def unpack(self, session_id: str) -> bool:
-        """Give a session objects of its own again; tell whether it was packed. Its pack stays for the others."""
+    async def unpack(self, session_id: str, terms: Terms) -> bool:
+        """Give a session objects of its own again; tell whether it was packed. Its pack stays for the others.
+
+        Raises what `terms` and the commit protocol raise.
+        """
         keys = StreamKeys.of(session_id, TRANSCRIPT)
-        landed = await self._streams.swap(keys, Unpacking(Workplace(self._store, self._runtime, keys), self._streams))
+        unpacking = Unpacking(Workplace(self._store, self._runtime, keys), self._streams, terms)
+        landed = await self._streams.swap(keys, unpacking)
         return landed.proposal is not None
 
     async def settle(self, cutoff: datetime) -> Settled:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...streams.head import Head
     from ...streams.segments import Segment
     from ...streams.stream import Streams
+    from ...streams.terms import Terms
     from .record import PackRecords
 
 
@@ -101,15 +102,17 @@ class Thinning:
 class Unpacking:
     """Brings a session back: its records in segments of its own, byte for byte, and no pack named."""
 
-    def __init__(self, place: Workplace, streams: Streams) -> None:
+    def __init__(self, place: Workplace, streams: Streams, terms: Terms) -> None:
         self._place = place
         self._streams = streams
+        self._terms = terms
         self._fence = 0
         self._uploaded: dict[Segment, Segment] = {}
         self.commit_id = place.runtime.ulid()
 
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
         """Return the hot head, with its segments uploaded; None if it names no pack."""
+        self._terms.check(self._place.keys.session_id, base.state)
         head = living(base.state)
         if head is None or not head.packs:
             return None
