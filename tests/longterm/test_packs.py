@@ -262,3 +262,23 @@ def test_packed_bytes_in_the_index_and_head_stay_small(store: SessionStore, obje
     fill(store, 1)
     pack_and_clean(store)
     assert len(run(objects.get(transcript_head("session/0"))).body) < 1500
+
+
+class Damaging(MemoryStore):
+    """Stores packs with a flipped byte, and says that all is well."""
+
+    async def put(self, key: str, body: bytes, *, if_match: str | None = None, if_absent: bool = False) -> str:
+        if key.endswith(".parquet"):
+            body = body[:50] + bytes([body[50] ^ 1]) + body[51:]
+        return await super().put(key, body, if_match=if_match, if_absent=if_absent)
+
+
+def test_a_pack_that_reads_back_otherwise_is_named_by_nobody() -> None:
+    objects = Damaging()
+    with SessionStore(objects) as store:
+        made = fill(store)
+        with pytest.raises(CorruptObject, match="read back|records that were packed"):
+            store.pack(idle=0)
+        assert not keys_under(objects, PACKS)
+        store.cleanup(older_than=0)
+        assert {each: store.load(each).messages for each in made} == made

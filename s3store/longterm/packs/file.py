@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import CorruptObject
+from ...errors import CorruptObject, StoreUnavailable
 from ...keys import pack_key, segment_name
+from ...objects.base import PreconditionFailed, WriteRaced
 from ...objects.parts import finish_upload
 from ...streams.draft import Chunk, segment_of
 from ...streams.packed import PackPlace, check_chunk
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ...streams.segments import Segment
     from ..parquet import ChunkPlace, Piece
 
+_ATTEMPTS = 4
 PART = 16 * 1024 * 1024
 """The size of a part of the upload, in bytes; a smaller pack goes up whole."""
 
@@ -70,15 +72,21 @@ class PackFile:
         """How many bytes of JSON are in it."""
         return self._rows.json_bytes
 
-    async def add(self, keys: StreamKeys, head: Head, parts: Iterable[tuple[int, int, bytes]]) -> None:
-        """Add a session. `parts` are its lines: first, count, and the lines themselves."""
+    def add(self, keys: StreamKeys, head: Head, parts: Iterable[tuple[int, int, bytes]]) -> None:
+        """Add a session. `parts` are its lines: first, count, and the lines themselves.
+
+        Raises `CorruptObject` unless these are the records due; the file is still good then.
+        """
         pieces: list[_Piece] = []
         for first, count, lines in parts:
             rows = Rows(keys.session_id, head.incarnation, keys.stream, head.metadata.agent, first, count, lines)
             pieces += map(self._piece, self._rows.add(rows))
+            self.records += count
             self._take()
-        self.records += head.count
         self.sessions.append(PackedSession(keys, head.commits[-1], pieces))
+
+    async def send(self) -> None:
+        """Send what is written of it, as far as it makes whole parts."""
         while len(self._waiting) >= PART:
             await self._send(PART)
 
@@ -91,7 +99,7 @@ class PackFile:
         self._take()
         key = pack_key(self.name)
         if self._upload is None:
-            await self._store.put(key, self._waiting, if_absent=True)
+            await self._put(key)
         else:
             while self._waiting:
                 await self._send(PART)
@@ -116,6 +124,17 @@ class PackFile:
     def _segment(self, piece: _Piece) -> Segment:
         chunk = self._chunks[piece.group]
         return replace(piece.segment, place=PackPlace(self.name, chunk.offset, chunk.length, piece.row))
+
+    async def _put(self, key: str) -> None:
+        for _ in range(_ATTEMPTS):
+            try:
+                await self._store.put(key, self._waiting, if_absent=True)
+            except WriteRaced:
+                continue
+            except PreconditionFailed:
+                pass  # The key was never used, so it is ours that has landed, and its answer was lost.
+            return
+        raise StoreUnavailable(f"{key}: the store answered that others write to it, again and again")
 
     def _take(self) -> None:
         taken = self._rows.take()

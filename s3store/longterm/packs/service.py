@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, StoreUnavailable
 from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_name
-from ...objects.base import NoSuchKey, PreconditionFailed, WriteRaced, all_keys, parsed
+from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
 from ...streams.change import Workplace
 from ...streams.terms import living
 from ..clock import stores_time
@@ -85,7 +85,7 @@ class Packs:
         Each pack is read back before any session names it. Who resumes a session meanwhile keeps it hot. What fails
         does not keep the rest; the report says it. `progress` is told after each pack. Raises `InvalidOption` for a
         size out of bounds, and where pyarrow is missing; `StoreUnavailable` and `CorruptObject` where a pack could not
-        be written: what was packed before stays so.
+        be written, `Conflict` where a clean-up took it for one that was left behind: what was packed before stays so.
         """
         if not SMALLEST_TARGET <= target_size <= LARGEST_TARGET:
             raise InvalidOption(f"target_size is {SMALLEST_TARGET:,} to {LARGEST_TARGET:,} bytes, not {target_size!r}")
@@ -99,11 +99,14 @@ class Packs:
                 seen.add(session_id)
                 file = file or await self._new_file()
                 await self._add(file, session_id, report)
+                await file.send()
                 if file.size >= target_size:
                     done, file = file, None
                     await self._finish(done, report)
                     if progress is not None:
                         progress(report)
+        except NoSuchUpload:
+            raise _taken_away(file) from None
         except BaseException:
             if file is not None:
                 await _give_up(file)
@@ -186,7 +189,7 @@ class Packs:
             elif head.packed and await self._waits(head):
                 report.left["packed"] += 1
             else:
-                await file.add(keys, head, [part async for part in self._parts(keys, head)])
+                file.add(keys, head, [part async for part in self._parts(keys, head)])
         except NoSuchKey:
             report.left["resumed"] += 1
         except (StoreUnavailable, CallAPerson) as error:
@@ -211,7 +214,9 @@ class Packs:
             return
         try:
             await file.finish()
-        except (StoreUnavailable, CorruptObject, PreconditionFailed, WriteRaced):
+        except (NoSuchKey, NoSuchUpload, InvalidPart):
+            raise _taken_away(file) from None
+        except (StoreUnavailable, CorruptObject):
             await _give_up(file)
             raise
         record = PackRecord(
@@ -225,7 +230,7 @@ class Packs:
         )
         landed = await self._records.swap(file.name, lambda found: record if found is None else None)
         if landed.proposal is None:
-            raise Conflict(f"{file.name}: a clean-up took this pack for one that was left behind; pack again")
+            raise _taken_away(file)
         report.packs.append(file.name)
         report.records += file.records
         report.bytes += file.size
@@ -245,6 +250,11 @@ class Packs:
         if landed.proposal is None:
             report.left["resumed"] += 1
         return landed.proposal is not None
+
+
+def _taken_away(file: PackFile | None) -> Conflict:
+    name = "" if file is None else file.name
+    return Conflict(f"{name}: a clean-up took this pack for one that was left behind; pack again")
 
 
 async def _give_up(file: PackFile) -> None:

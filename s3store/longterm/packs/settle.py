@@ -55,7 +55,7 @@ class Settle:
                     await self._see_to(self._unrecorded(name, report), report)
         for started in await self._store.list_uploads(PACKS):
             if started.started <= cutoff:
-                await self._store.abort_upload(started.upload)
+                await self._see_to(self._store.abort_upload(started.upload), report)
         return report
 
     async def settle(self, record: PackRecord, report: Settled) -> None:

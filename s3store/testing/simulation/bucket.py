@@ -65,11 +65,15 @@ class Bucket:
 
     def _watch_head(self, key: str, body: bytes) -> None:
         base = key.removesuffix(".jsonl.zst")
-        named = {f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in read_header(body)["segments"]}
+        segments = read_header(body)["segments"]
+        packs = {f"cold/{each['place']['pack']}.parquet" for each in segments if "place" in each}
+        named = {f"{base}/{each['name']}.jsonl.zst": each["sha256"] for each in segments if "place" not in each}
         for name, sha256 in named.items():
             if self._segments.get(name) != sha256:
                 self.violations.append(f"{key} names {name}, which is {'other' if name in self._segments else 'gone'}")
-        self._named[key] = frozenset(named)
+        stored = {found.key for found in run(self.objects.list_page("cold/")).objects} if packs else set()
+        self.violations += [f"{key} names {pack}, which is gone" for pack in sorted(packs - stored)]
+        self._named[key] = frozenset(named) | packs
 
 
 def read_header(head: bytes) -> dict[str, JsonValue]:

@@ -13,6 +13,7 @@ from ...longterm.cleanup import CleanUp
 from ...session import SessionCore
 from .history import Deleted, Edit, Entry, Failed, Operation, Outcome, Read, Seen, Terms, Unknown, Wrote, entries_of
 from .network import WEATHERS
+from .packing import PACKING, take
 from .scheduler import Cancelled
 
 if TYPE_CHECKING:
@@ -97,6 +98,8 @@ class Client:
             if step.kind == "sweep":
                 prefix = f"{SESSIONS}{session_part(step.session_id)}/"
                 await CleanUp(life.store, life.runtime, life.archive.removal, [prefix]).run(older_than=0, dry_run=False)
+            elif step.kind in PACKING:
+                await take(life, step)
             else:
                 await self._call(life, step, chance)
         except (Cancelled, S3StoreError):

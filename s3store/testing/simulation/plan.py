@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 StepKind: TypeAlias = Literal[
     "append", "extend", "create", "save", "replace_last", "remove_last", "clear", "update", "append_and_update",
-    "delete", "load", "last", "records", "info", "sweep",
+    "delete", "load", "last", "records", "info", "sweep", "pack", "settle", "unpack", "drop",
 ]  # fmt: skip
 
 _CALLS: Mapping[StepKind, int] = {
@@ -128,8 +128,12 @@ class Plan:
 
 def plan_for(seed: int, mode: str | None = None) -> Plan:
     """Draw the plan of a seed. `mode` is one of `MODES`; without one, the seed chooses."""
+    return draw(seed, MODES[mode] if mode is not None else list(MODES.values())[seed % len(MODES)])
+
+
+def draw(seed: int, chosen: Mode) -> Plan:
+    """Draw the plan of a seed in a mode."""
     chance = random.Random(seed)  # noqa: S311 - a simulation must be repeatable
-    chosen = MODES[mode] if mode is not None else list(MODES.values())[seed % len(MODES)]
     sessions = ["s0"] if chance.random() < 0.7 else ["s0", "s1"]
     processes = chance.choice((1, 2, 2, 3))
     clients = max(processes, chance.choice((2, 3)))

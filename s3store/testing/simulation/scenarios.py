@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .index import INDEX_MODES, index_plan_for, run_index_plan, shrink_index
+from .packs import PACKS_MODES, packs_plan_for
 from .plan import MODES, plan_for
 from .siblings import SIBLINGS_MODES, run_siblings_plan, shrink_siblings, siblings_plan_for
 from .simulator import run_plan, shrink
@@ -58,5 +59,6 @@ class Scenario:
 SCENARIOS: Mapping[str, Scenario] = {
     "sessions": Scenario(tuple(MODES), plan_for, run_plan, shrink),
     "index": Scenario(tuple(INDEX_MODES), index_plan_for, run_index_plan, shrink_index),
+    "packs": Scenario(tuple(PACKS_MODES), packs_plan_for, run_plan, shrink),
     "siblings": Scenario(tuple(SIBLINGS_MODES), siblings_plan_for, run_siblings_plan, shrink_siblings),
 }
