@@ -426,8 +426,8 @@ class SessionStore:
         `dry_run` nothing is done, and the report says what would be packed. `progress` is told after each pack.
 
         Others may write meanwhile; who resumes a session keeps it hot. Needs the extra `s3store[longterm]`. Raises
-        `InvalidOption` for wrong arguments or without the extra, and `StoreUnavailable` or `Conflict` where a pack could
-        not be written: what was packed before stays so, and packing again goes on.
+        `InvalidOption` for wrong arguments or without the extra, and `StoreUnavailable` or `Conflict` where a pack
+        could not be written: what was packed before stays so, and packing again goes on.
         """
         return run(self._archive.pack(idle, target_size, progress, filters, dry_run=dry_run))
 

@@ -10,7 +10,7 @@ import pytest
 
 from s3store import SessionStore
 from s3store.errors import CorruptObject, InvalidOption, SessionNotFound
-from s3store.keys import PACKS, PACK_RECORDS, transcript_head
+from s3store.keys import PACK_RECORDS, PACKS, transcript_head
 from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
@@ -209,7 +209,7 @@ def test_wrong_arguments_are_refused_before_anything_is_written(store: SessionSt
     fill(store, 1)
     for wrong in ({"idle": -1}, {"idle": float("nan")}, {"target_size": 10, "idle": 0}, {"place": "hot", "idle": 0}):
         with pytest.raises(InvalidOption):
-            store.pack(**wrong)  # type: ignore[arg-type]
+            store.pack(**wrong)
     assert not keys_under(objects, PACKS)
 
 
@@ -277,7 +277,7 @@ def test_a_pack_that_reads_back_otherwise_is_named_by_nobody() -> None:
     objects = Damaging()
     with SessionStore(objects) as store:
         made = fill(store)
-        with pytest.raises(CorruptObject, match="read back|records that were packed"):
+        with pytest.raises(CorruptObject, match=r"read back|records that were packed"):
             store.pack(idle=0)
         assert not keys_under(objects, PACKS)
         store.cleanup(older_than=0)

@@ -38,6 +38,18 @@ async def take(life: Life, step: Step) -> None:
             await packs.unpack(step.session_id, Terms())
 
 
+def lines_in_pack(pack: bytes, session_id: str, first: int, count: int) -> bytes:
+    """Return the lines of some records of a session, as any Parquet reader finds them in a pack."""
+    from pyarrow import BufferReader
+    from pyarrow.parquet import read_table
+
+    rows = read_table(BufferReader(pack), columns=["session", "seq", "record"]).to_pylist()
+    wanted = range(first, first + count)
+    return "".join(
+        f"{row['record']}\n" for row in rows if row["session"] == session_id and row["seq"] in wanted
+    ).encode()
+
+
 async def _each(*session_ids: str) -> AsyncIterator[str]:
     for session_id in session_ids:
         yield session_id

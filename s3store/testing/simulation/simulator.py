@@ -15,7 +15,7 @@ import zstandard
 
 from ...archive import Archive
 from ...errors import S3StoreError
-from ...keys import TRANSCRIPT, StreamKeys
+from ...keys import TRANSCRIPT, StreamKeys, pack_key
 from ...locations import Opened
 from ...objects.base import NoSuchKey
 from ...streams.head import unpack_head
@@ -25,6 +25,7 @@ from .history import Failed, Operation, Outcome, Read, Unknown
 from .judge import Undecided, judge
 from .machine import UnreliableCache, local_of
 from .network import WEATHERS, Network, SimulatedStore
+from .packing import lines_in_pack
 from .plan import Plan, Step, StepKind, plan_for
 from .runtime import SimulatedRuntime
 from .scheduler import Endless, Scheduler, Task
@@ -32,6 +33,7 @@ from .scheduler import Endless, Scheduler, Task
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
+    from ...streams.segments import Segment
     from .history import Edit, Terms
 
 _EXPECTED = frozenset({"Conflict", "StoreUnavailable", "SessionNotFound", "SessionExists", "SessionDeleted"})
@@ -285,14 +287,22 @@ class _World:
         keys = StreamKeys.of(session_id, TRANSCRIPT)
         try:
             head = self.bucket.get(keys.head, None, None).body
-            segments = [keys.segment(segment.name) for segment in unpack_head(keys, head).segments]
-            parts = [self.bucket.get(key, None, None).body for key in segments]
+            parts = [self._part_alone(keys, segment) for segment in unpack_head(keys, head).segments]
         except (NoSuchKey, S3StoreError):
             return []
-        whole = io.BytesIO(b"".join([*parts, head]))
-        with zstandard.ZstdDecompressor().stream_reader(whole, read_across_frames=True) as reader:
-            lines = reader.read()
-        return [orjson.loads(line)["message"] for line in lines.splitlines()]
+        return [orjson.loads(line)["message"] for part in [*parts, _inflated(head)] for line in part.splitlines()]
+
+    def _part_alone(self, keys: StreamKeys, segment: Segment) -> bytes:
+        """Read a segment with zstd alone, or out of its pack with pyarrow alone."""
+        if segment.place is None:
+            return _inflated(self.bucket.get(keys.segment(segment.name), None, None).body)
+        pack = self.bucket.get(pack_key(segment.place.pack), None, None).body
+        return lines_in_pack(pack, keys.session_id, segment.first, segment.count)
+
+
+def _inflated(data: bytes) -> bytes:
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        return reader.read()
 
 
 def _read(session_id: str, kind: StepKind) -> Step:

@@ -23,10 +23,13 @@ _CALLS: Mapping[StepKind, int] = {
     "pack": 16, "settle": 16, "drop": 8, "unpack": 4,
 }  # fmt: skip
 
+_DROPS: Mapping[StepKind, int] = {"append": 5, "pack": 10, "settle": 10, "drop": 12, "load": 2}
+
 PACKS_MODES: Mapping[str, Mode] = {
     "fair": Mode(WEATHERS["fair"], calls=_CALLS),
     "lossy": Mode(WEATHERS["lossy"], skewed=True, calls=_CALLS),
     "late": Mode(WEATHERS["late"], calls=_CALLS),
+    "drops": Mode(WEATHERS["late"], calls=_DROPS),
     "crashes": Mode(WEATHERS["lossy"], crashes=0.6, cancels=0.1, skewed=True, calls=_CALLS),
     "storm": Mode(WEATHERS["storm"], crashes=0.4, cancels=0.05, skewed=True, calls=_CALLS),
 }
