@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,9 +39,11 @@ if TYPE_CHECKING:
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
     from .longterm.order import Order
+    from .longterm.packs.reports import Packed
+    from .longterm.packs.service import Packs
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .longterm.retention import Retention
-    from .model import Filters, SessionInfo
+    from .model import Filters, SessionInfo, SessionSummary
     from .objects.base import ListedObject, ObjectStore
     from .objects.cached import Local
     from .objects.capability import Capability
@@ -95,6 +98,7 @@ class Archive:
         listener = None if index is None else self.index.publisher
         self.bells = Bells(self.store, runtime)
         self.streams = Streams(self.store, runtime, policy, sizes, listener, reader=reader, kept=kept)
+        self._policy = policy
         self._bare = opened.store
         self._reader = reader
         self._search_folder = search_folder
@@ -211,7 +215,7 @@ class Archive:
             raise InvalidOption(f"older_than is a number of seconds, from 0 to a hundred years, not {older_than!r}")
         if not dry_run:
             await self.ready_to_write()
-        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads())
+        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads(), self.packs)
         return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
 
     @cached_property
@@ -273,6 +277,44 @@ class Archive:
         await self.search.forget()
         if self.local is not None:
             await self.local.shelf.clear()
+
+    @cached_property
+    def packs(self) -> Packs:
+        """Idle sessions, many in one file."""
+        from .longterm.packs.service import Packs
+
+        return Packs(self.store, self.runtime, self._policy, self.streams)
+
+    async def pack(
+        self,
+        idle: float,
+        target_size: int | None,
+        progress: Callable[[Packed], None] | None,
+        filters: Filters,
+        *,
+        dry_run: bool,
+    ) -> Packed:
+        """See `SessionStore.pack`."""
+        from .longterm.clock import stores_time
+        from .longterm.packs.service import TARGET_SIZE
+
+        if not 0 <= idle <= _LONGEST_AGE:
+            raise InvalidOption(f"idle is a number of seconds, from 0 to a hundred years, not {idle!r}")
+        if filters.get("place") is not None:
+            raise InvalidOption("pack: only sessions that are hot are packed, so there is no filter place here")
+        self._must_not_be_offline()
+        if not dry_run:
+            await self.ready_to_write()
+        # A session that changed at the very cutoff has been idle for so long.
+        cutoff = await stores_time(self.store, self.runtime) - timedelta(seconds=idle) + timedelta(microseconds=1)
+        until = filters.get("until")
+        wanted: Filters = {**filters, "place": "hot", "until": cutoff if until is None else min(until, cutoff)}
+        found = self.index.listings.sessions(wanted, "oldest")
+        if dry_run:
+            return await self.packs.estimate(found)
+        return await self.packs.pack(
+            _ids(found), target_size=TARGET_SIZE if target_size is None else target_size, progress=progress
+        )
 
     @property
     def erasure(self) -> Erasure:
@@ -360,6 +402,11 @@ def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
     from .siblings.artifact_set import ArtifactSet
 
     return ArtifactSet.of(key, messages).bodies
+
+
+async def _ids(found: AsyncIterator[SessionSummary]) -> AsyncIterator[str]:
+    async for summary in found:
+        yield summary.id
 
 
 def _no_record() -> CorruptObject:

@@ -47,6 +47,10 @@ INBOX = "inbox"
 """The name of the stream of messages that were sent to a session."""
 MAIL = "mail/"
 """The prefix of the bells: each says that something may wait in a session's inbox."""
+PACKS = "cold/"
+"""The prefix of the packs."""
+PACK_RECORDS = "cold/records/"
+"""The prefix of the records of the packs: how each of them stands."""
 
 _LONGEST_ENCODED_ID = 200
 _SUFFIX = ".jsonl.zst"
@@ -58,6 +62,9 @@ _ESCAPE = re.compile(rb"%([0-9a-f]{2})")
 _BODY_NAME = re.compile(r"([0-9a-f]{64}-)?[0-9a-z]{26}")
 _SESSION_PART = re.compile(rf"[0-9a-f]{{2}}/(?!\.{{1,2}}$)[A-Za-z0-9._~%-]{{1,{_LONGEST_ENCODED_ID}}}")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
+_PACK_NAME = re.compile(r"(?!records/)[a-z][a-z0-9_]{0,39}/[0-9]{4}/[0-9]{2}/[0-9a-z]{26}")
+_PACK_SUFFIX = ".parquet"
+_RECORD_SUFFIX = ".json"
 _STORED = (
     ("head", re.compile(r"([a-z]+)\.jsonl\.zst")),
     ("segment", re.compile(r"([a-z]+)/[0-9]{10,20}-[0-9a-z]{26}\.jsonl\.zst")),
@@ -193,6 +200,32 @@ def plan_key(ulid: str) -> str:
 def page_key(name: str) -> str:
     """Return the key of the page that a manifest names `name`."""
     return f"{INDEX_PAGES}{name}{_SUFFIX}"
+
+
+def pack_name(storage_class: str, month: str, ulid: str) -> str:
+    """Return the name of a pack: its storage class in small letters, its year and month as `2026/11`, and a ULID."""
+    return f"{storage_class.lower()}/{month}/{ulid}"
+
+
+def is_pack_name(name: object) -> bool:
+    """Tell whether `pack_name` may have made this: it leads to a pack, and to nothing else."""
+    return isinstance(name, str) and _PACK_NAME.fullmatch(name) is not None
+
+
+def pack_key(name: str) -> str:
+    """Return the key of the pack that a head names `name`."""
+    return f"{PACKS}{name}{_PACK_SUFFIX}"
+
+
+def pack_of_key(key: str) -> str | None:
+    """Return the name of the pack under a listed key; None if there is none."""
+    name = key.removeprefix(PACKS).removesuffix(_PACK_SUFFIX)
+    return name if is_pack_name(name) and key == pack_key(name) else None
+
+
+def pack_record(name: str) -> str:
+    """Return the key of the record of the pack that is named so."""
+    return f"{PACK_RECORDS}{name.rpartition('/')[2]}{_RECORD_SUFFIX}"
 
 
 StoredKind = Literal["head", "segment", "body", "other"]

@@ -158,6 +158,12 @@ class SessionCore:
         refuse_held(self.id, await self._archive.removal.head(StreamKeys.of(self.id, TRANSCRIPT)))
         return await self._archive.erasure.erase_versions(self.id)
 
+    async def unpack(self) -> bool:
+        """See `SessionStore.unpack`."""
+        await self._archive.ready_to_write()
+        await self._met()
+        return await self._archive.packs.unpack(self.id, self._terms())
+
     async def resolve(self, commit_id: str) -> bool:
         """See `SessionStore.resolve`."""
         await self._archive.ready_to_write()

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .longterm.erasing import Receipt
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
+    from .longterm.packs.reports import Packed
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
@@ -500,6 +501,37 @@ class AsyncSessionStore:
         """
         return await self._archive.erase(filters, dry_run=dry_run)
 
+    async def pack(
+        self,
+        *,
+        idle: float = 2_592_000.0,
+        target_size: int | None = None,
+        dry_run: bool = False,
+        progress: Callable[[Packed], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Packed:
+        """Put idle sessions, many together, into Parquet files, and return what was done.
+
+        Those that have not changed for `idle` seconds by the store's clock (0 to a hundred years; 30 days) and for
+        which the `filters` hold, which are those of `Filters` but for the place. A pack takes about `target_size` bytes
+        (1 MiB to 4 GiB; None: 256 MiB), is read back before any session names it, and is readable by any Parquet
+        reader. The sessions stay hot as well until a `cleanup` has compared both; they list, load and search as before,
+        and an append goes on without reading the pack. What stands beside a transcript stays where it is. With
+        `dry_run` nothing is done, and the report says what would be packed. `progress` is told after each pack.
+
+        Others may write meanwhile; who resumes a session keeps it hot. Needs the extra `s3store[longterm]`. Raises
+        `InvalidOption` for wrong arguments or without the extra, and `StoreUnavailable` or `Conflict` where a pack
+        could not be written: what was packed before stays so, and packing again goes on.
+        """
+        return await self._archive.pack(idle, target_size, progress, filters, dry_run=dry_run)
+
+    async def unpack(self, session_id: str) -> bool:
+        """Give a packed session objects of its own again; return whether it was packed.
+
+        Its records keep their bytes, times and keys. The pack stays for the others in it.
+        """
+        return await self._one(session_id).unpack()
+
     async def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
         return await self._archive.check()
@@ -652,6 +684,10 @@ class AsyncSession:
     async def erase_versions(self) -> ErasedVersions:
         """See `AsyncSessionStore.erase_versions`."""
         return await self._core.erase_versions()
+
+    async def unpack(self) -> bool:
+        """See `SessionStore.unpack`."""
+        return await self._core.unpack()
 
     async def exists(self) -> bool:
         """See `AsyncSessionStore.exists`."""

@@ -30,6 +30,8 @@ COMMANDS: Mapping[str, str] = {
     "spawn": "Start a session that works for another.",
     "inbox": "Show the messages that wait for a session.",
     "rm": "Delete sessions.",
+    "pack": "Put idle sessions, many together, into Parquet files.",
+    "unpack": "Give packed sessions objects of their own again.",
     "export": "Write sessions to files.",
     "artifacts": "List, get, put and remove artifacts.",
     "traces": "Show the traces of a session.",

@@ -24,6 +24,8 @@ _KINDS: tuple[tuple[RemovedKind, str], ...] = (
     ("upload", "uploads that were never finished"),
     ("sibling", "siblings of deleted sessions"),
     ("check", "objects that checks of the store have left"),
+    ("hot", "segments of sessions that stand in packs"),
+    ("pack", "packs that no session names"),
 )
 _REASONS: tuple[tuple[LeftReason, str], ...] = (
     ("young", "too young; they may belong to work in progress"),
@@ -56,6 +58,7 @@ def command(*, dry_run: bool, older_than: timedelta, as_json: bool) -> None:
             {
                 "dry_run": report.dry_run,
                 "sessions": report.sessions,
+                "thinned": report.thinned,
                 "removed": dict(report.removed),
                 "bytes": report.bytes,
                 "left": dict(report.left),
@@ -73,6 +76,8 @@ def _tell(report: CleanedUp) -> None:
     for kind, what in _KINDS:
         if report.removed[kind]:
             click.echo(f"{verb} {what}: {report.removed[kind]:,}")
+    if report.thinned:
+        click.echo(f"{plural(report.thinned, 'packed session')} now in packs alone")
     for reason, why in _REASONS:
         if report.left[reason]:
             click.echo(f"left {report.left[reason]:,}: {why}")

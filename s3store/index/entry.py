@@ -147,6 +147,8 @@ def entry_of_head(session_id: str, head: Head, *, final: bool = True) -> Entry:
     if head.fence:
         # It may have been deleted before: then entries of earlier incarnations are older than `created_at`.
         fields["renewed"] = True
+    if head.is_cold:
+        fields["place"] = "cold"
     if head.deleted_at is not None:
         fields["deleted"] = True
     if not final:

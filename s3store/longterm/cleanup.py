@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..objects.base import ListedObject, ObjectStore, StartedUpload
     from ..runtime import Runtime
     from ..streams.removal import Removal
+    from .packs.service import Packs
     from .reports import RemovedKind
     from .stored import StoredSession
 
@@ -32,13 +33,21 @@ _TOGETHER = 256
 
 
 class CleanUp:
-    """One clean-up of an archive. `prefixes` are those of its sessions."""
+    """One clean-up of an archive. `prefixes` are those of its sessions; without `packs` these are left alone."""
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, removal: Removal, prefixes: Iterable[str]) -> None:
+    def __init__(
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        removal: Removal,
+        prefixes: Iterable[str],
+        packs: Packs | None = None,
+    ) -> None:
         self._store = store
         self._runtime = runtime
         self._removal = removal
         self._prefixes = prefixes
+        self._packs = packs
 
     async def run(
         self, *, older_than: float, dry_run: bool, progress: Callable[[CleanUpProgress], None] | None = None
@@ -51,6 +60,8 @@ class CleanUp:
         report = CleanedUp(dry_run)
         cutoff = await stores_time(self._store, self._runtime) - timedelta(seconds=older_than)
         await self._clean_checks(cutoff, report)
+        if self._packs is not None and not dry_run:
+            await self._settle(self._packs, cutoff, report)
         async for found in stored_sessions(self._store, self._runtime, self._prefixes):
             report.sessions += len(found.sessions)
             suspects = [self._suspect(session, cutoff, report) for session in found.sessions]
@@ -59,6 +70,14 @@ class CleanUp:
             if progress is not None:
                 progress(CleanUpProgress(found.prefixes, report.sessions, report.removed.total()))
         return report
+
+    async def _settle(self, packs: Packs, cutoff: datetime, report: CleanedUp) -> None:
+        """Have sessions that were packed stand on their packs alone, and drop the packs that none needs."""
+        settled = await packs.settle(cutoff)
+        report.thinned = settled.sessions
+        report.removed.update({kind: number for kind, number in settled.removed().items() if number})
+        for failure in settled.failures:
+            report.failed("failed", 1, failure)
 
     def _suspect(self, session: StoredSession, cutoff: datetime, report: CleanedUp) -> Suspect | None:
         """Sort what is listed of a session. Most are done with that, without a request of their own."""

@@ -68,13 +68,13 @@ class ChunkPlace(NamedTuple):
 def pyarrow() -> Any:
     """Return pyarrow with its Parquet module. Raises `InvalidOption` where it is not installed."""
     try:
-        import pyarrow as found
+        import pyarrow as pa
         import pyarrow.parquet
     except ImportError:
         raise InvalidOption(
             "packs and Parquet files need pyarrow, which is not installed: pip install 's3store[longterm]'"
         ) from None
-    return found
+    return pa
 
 
 def schema() -> Any:
@@ -209,8 +209,8 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def count_rows(tail: bytes, size: int) -> int:
-    """Return how many rows a file of `size` bytes says that it has. `tail` are its last bytes, the footer among them.
+def count_rows(tail: bytes) -> int:
+    """Return how many rows a file says that it has. `tail` are its last bytes, the footer among them.
 
     Raises `ValueError` if that is no end of a Parquet file.
     """
@@ -218,7 +218,7 @@ def count_rows(tail: bytes, size: int) -> int:
     try:
         return int(arrow.parquet.read_metadata(arrow.BufferReader(tail)).num_rows)
     except (arrow.ArrowException, OSError) as error:
-        raise ValueError(f"no end of a Parquet file of {size} bytes") from error
+        raise ValueError("no end of a Parquet file") from error
 
 
 def records_of(file: Any) -> Iterator[tuple[str, str, bytes]]:

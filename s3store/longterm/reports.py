@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from ..keys import StoredKind
 
-RemovedKind: TypeAlias = Literal["segment", "body", "upload", "sibling", "check"]
+RemovedKind: TypeAlias = Literal["segment", "body", "upload", "sibling", "check", "hot", "pack"]
 """What a clean-up removes: sealed segments and bodies of artifacts that no head names, uploads in parts that were never
-finished, siblings that a delete which died half-way has left, and what a check of the store has left."""
+finished, siblings that a delete which died half-way has left, what a check of the store has left, sealed segments of
+sessions that stand in a pack, and packs that no session names."""
 LeftReason: TypeAlias = Literal["young", "unreadable", "nameless", "raced", "failed", "foreign"]
 """Why a clean-up leaves something. `young`: it may belong to work in progress. `unreadable`: the head that would name
 it is damaged. `nameless`: the id is too long for a key, and no head tells it. `raced`: others wrote at the same
@@ -38,6 +39,8 @@ class CleanedUp:
     dry_run: bool
     sessions: int = 0
     """How many sessions were looked at, deleted ones and those without a transcript included."""
+    thinned: int = 0
+    """How many packed sessions stand on their packs alone now; in a dry run none is looked at."""
     removed: Counter[RemovedKind] = field(default_factory=Counter)
     bytes: int = 0
     """The size of the objects that were removed; parts of uploads are not counted, for no listing tells their size."""

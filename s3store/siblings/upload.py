@@ -11,10 +11,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import AccessDenied, Conflict, InvalidOption, StoreUnavailable, TooLarge
+from ..errors import AccessDenied, Conflict, InvalidOption, TooLarge
 from ..keys import body_name
-from ..objects.base import MAX_PARTS, InvalidPart, NoSuchKey, NoSuchUpload
+from ..objects.base import MAX_PARTS, InvalidPart, NoSuchUpload
 from ..objects.etags import etag_of_body
+from ..objects.parts import finish_upload
 
 if TYPE_CHECKING:
     from ..keys import StreamKeys
@@ -97,25 +98,13 @@ class Uploader:
     async def _send(self, sending: _Sending, upload: Upload, sha256: str | None) -> tuple[int, str]:
         try:
             found = await sending.run(upload, sha256)
-            await self._finish(upload, sending.parts, sending.size)
+            await finish_upload(self._store, upload, sending.parts, sending.size)
         except BaseException:
             if sha256 is None:
                 # Nobody can go on with it. A clean-up finds it where this fails too.
                 await self._give_up(upload)
             raise
         return sending.size, found
-
-    async def _finish(self, upload: Upload, parts: list[Part], size: int) -> None:
-        try:
-            await self._store.finish_upload(upload, parts)
-        except (NoSuchUpload, StoreUnavailable):
-            # It may have landed: of a key that was never used, the size tells.
-            try:
-                landed = await self._store.size(upload.key)
-            except NoSuchKey:
-                landed = -1
-            if landed != size:
-                raise
 
     async def _give_up(self, upload: Upload) -> None:
         try:

@@ -186,7 +186,7 @@ class StreamChange:
         if landed is not None and landed.proposal is not None:
             before = landed.base.state
             if before is not None:
-                unnamed |= {segment.name for segment in before.segments}
+                unnamed |= {segment.name for segment in before.segments if segment.place is None}
             unnamed -= {segment.name for segment in landed.proposal.state.segments}
         await self._place.remove(keys.segment(name) for name in sorted(unnamed))
         await self._plan.clean_up(landed)

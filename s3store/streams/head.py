@@ -29,7 +29,7 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds", "packed",
 })  # fmt: skip
 
 
@@ -68,6 +68,9 @@ class Head:
     """How far the records have been worked off: for an inbox."""
     holds: tuple[Hold, ...] = ()
     """What keeps the session from being deleted: in the head itself, so that the very swap that deletes sees it."""
+    packed: tuple[Segment, ...] = ()
+    """Where all of its records stand in a pack as well, once that is so: the segments of the thin head that is to take
+    its place. Any commit that changes more than the fence takes them away."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Header fields of a later version, kept as they are."""
     size: int = 0
@@ -82,6 +85,16 @@ class Head:
     def count(self) -> int:
         """How many records the stream has."""
         return self.sealed + self.tail_count
+
+    @property
+    def is_cold(self) -> bool:
+        """Whether all its records stand in packs alone."""
+        return bool(self.segments) and not self.tail_count and all(segment.place for segment in self.segments)
+
+    @property
+    def packs(self) -> frozenset[str]:
+        """The names of the packs that it names."""
+        return frozenset(each.place.pack for each in (*self.segments, *self.packed) if each.place is not None)
 
     @property
     def total_size(self) -> int:
@@ -126,6 +139,8 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
         header["idle"] = head.idle
     if head.siblings:
         header["siblings"] = dict(head.siblings)
+    if head.packed:
+        header["packed"] = [segment.to_json() for segment in head.packed]
     if head.consumption != UNTOUCHED:
         header["taken"] = head.consumption.to_json()
     if head.holds:
@@ -210,6 +225,7 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         siblings=_texts(header.get("siblings", {})),
         consumption=Consumption.from_json(header.get("taken", {})),
         holds=tuple(Hold.from_json(found) for found in header.get("holds", ())),
+        packed=tuple(Segment.from_json(found) for found in header.get("packed", ())),
         extra=extra,
         size=size,
     )

@@ -85,7 +85,7 @@ class Removal:
         before = landed.base.state
         # A commit may have sealed more between the listing and the swap.
         sealed = () if before is None else before.segments
-        free = {transcript.segment(segment.name) for segment in sealed}
+        free = {transcript.segment(segment.name) for segment in sealed if segment.place is None}
         await self._remove_the_rest(session_id, found, free, deletion.commit_id)
         return living(before) is not None
 

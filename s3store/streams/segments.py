@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import CorruptObject, UnsupportedFormat
 from ..ids import ULID_LENGTH
+from ..keys import is_pack_name
 from .frames import pack, unpack
 from .idempotency import read_digests, write_digests
+from .packed import PackPlace
 from .records import message_of
 
 if TYPE_CHECKING:
@@ -42,6 +44,9 @@ class Segment:
     """How many of its records have an idempotency key."""
     keys: frozenset[bytes] | None = None
     """The digests of these keys, or None where the head had no room for them any more."""
+    place: PackPlace | None = None
+    """Where its records stand in a pack; None if it is an object of its own. Of a segment in a pack, `size` and
+    `sha256` are those of its lines."""
 
     def without_keys(self) -> Segment:
         """Return a copy that no longer says which keys it holds, only how many."""
@@ -61,6 +66,8 @@ class Segment:
             found["keyed"] = self.keyed
             if self.keys is not None:
                 found["keys"] = write_digests(self.keys)
+        if self.place is not None:
+            found["place"] = self.place._asdict()
         return found
 
     @classmethod
@@ -79,6 +86,7 @@ class Segment:
             found["content"],
             whole_number(found.get("keyed", 0)),
             None if keys is None else read_digests(keys),
+            _place(found.get("place")),
         )
 
 
@@ -104,6 +112,16 @@ def unpack_segment(keys: StreamKeys, segment: Segment, data: bytes) -> bytes:
     if unpacked.header.get("format") != SEGMENT_FORMAT:
         raise UnsupportedFormat.of(key, unpacked.header.get("format"))
     return unpacked.lines
+
+
+def _place(found: JsonValue) -> PackPlace | None:
+    if found is None:
+        return None
+    if not is_pack_name(found["pack"]):
+        raise ValueError("no pack's name")
+    return PackPlace(
+        found["pack"], whole_number(found["offset"]), whole_number(found["length"]), whole_number(found["row"])
+    )
 
 
 def whole_number(found: JsonValue) -> int:

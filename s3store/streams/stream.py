@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from ..changes import Touch
 from ..errors import (
@@ -30,13 +30,14 @@ from ..errors import (
     StoreUnavailable,
     UnsupportedFormat,
 )
-from ..keys import INBOX, TRANSCRIPT, StreamKeys
+from ..keys import INBOX, TRANSCRIPT, StreamKeys, pack_key
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey, NotModified, parsed
 from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
+from .packed import lines_of_chunk
 from .records import decode_lines, decode_records, keys_of, split_lines
 from .removal import finish
 from .segments import unpack_segment
@@ -50,9 +51,8 @@ if TYPE_CHECKING:
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
     from .change import Plan
+    from .commit import Change as CellChange
     from .draft import Sizes
-    from .fence import Fencing
-    from .holding import Holding, Releasing
     from .segments import Segment
 
 INBOX_SEAL = 64 * 1024
@@ -63,6 +63,10 @@ _RESTARTS = 8
 _REMEMBERED_SEGMENTS = 1024
 _KEPT_SEGMENTS = 16
 _ABSENT: Known[Head] = Known(None, None)
+
+
+HeadChange: TypeAlias = "CellChange[Head]"
+"""A change of a head as a whole."""
 
 
 class Listener(Protocol):
@@ -167,7 +171,7 @@ class Streams:
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
         return landed
 
-    async def swap(self, keys: StreamKeys, change: Fencing | Deletion | Holding | Releasing) -> Landed[Head]:
+    async def swap(self, keys: StreamKeys, change: HeadChange) -> Landed[Head]:
         """Run a change of a head, and tell the index what stands then. Raises what the commit protocol raises."""
         async with self._turns.of(keys.head):
             self._guesses.forget(keys.head)
@@ -306,7 +310,12 @@ class Streams:
         return head.total_size
 
     async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
-        """Return the lines of a segment. Raises `NoSuchKey` if it is gone."""
+        """Return the lines of a segment. Raises `NoSuchKey` if it is gone, or the pack that it stands in."""
+        place = segment.place
+        if place is not None:
+            wanted = place.offset, place.offset + place.length
+            chunk = await self._store.get(pack_key(place.pack), byte_range=wanted)
+            return (await parsed(chunk, partial(lines_of_chunk, segment, place))).value
         stored = await self._store.get(keys.segment(segment.name))
         return (await parsed(stored, partial(unpack_segment, keys, segment))).value
 

@@ -33,7 +33,15 @@ def test_clean_up_removes_what_nothing_names(cli: Cli, store: SessionStore) -> N
     store.append("s", 1)
     leave_behind(cli)
     assert cli.json("cleanup", "--older-than", "0s") == [
-        {"dry_run": False, "sessions": 1, "removed": {"segment": 1}, "bytes": 6, "left": {}, "failures": []}
+        {
+            "dry_run": False,
+            "sessions": 1,
+            "thinned": 0,
+            "removed": {"segment": 1},
+            "bytes": 6,
+            "left": {},
+            "failures": [],
+        }
     ]
     assert cli.ok("cleanup", "--older-than", "0s") == "1 session looked at; nothing to remove\n"
     assert store.load("s").messages == [1]

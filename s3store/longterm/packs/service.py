@@ -1,0 +1,270 @@
+"""Packing, and all that is done with packs: the core of both faces' methods."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, StoreUnavailable
+from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_name
+from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
+from ...streams.change import Workplace
+from ...streams.terms import living
+from ..clock import stores_time
+from ..parquet import ROW_GROUP_BYTES
+from .drop import Drop
+from .file import PackFile
+from .record import PackRecord, PackRecords, unpack_record
+from .reports import Forgotten, Packed, Settled
+from .settle import Settle
+from .swaps import Naming, Unpacking
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable
+    from datetime import datetime
+
+    from ...model import SessionSummary
+    from ...objects.base import ObjectStore
+    from ...runtime import Runtime
+    from ...streams.commit import CommitPolicy
+    from ...streams.head import Head
+    from ...streams.stream import Streams
+    from ...streams.terms import Terms
+    from .file import PackedSession
+
+TARGET_SIZE = 256 * 1024 * 1024
+"""How large a pack becomes, in bytes, where there is enough to pack."""
+SMALLEST_TARGET, LARGEST_TARGET = 1024 * 1024, 4 * 1024 * 1024 * 1024
+STORAGE_CLASS = "standard"
+"""The first part of a pack's name: the class that it was written to."""
+_TOGETHER = 32
+
+
+class Packs:
+    """The packs of one archive."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        runtime: Runtime,
+        policy: CommitPolicy,
+        streams: Streams,
+        *,
+        group_bytes: int = ROW_GROUP_BYTES,
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._streams = streams
+        self._group_bytes = group_bytes
+        self._records = PackRecords(store, runtime, policy)
+        self._drop = Drop(store, runtime, streams, self._records)
+
+    @cached_property
+    def settling(self) -> Settle:
+        """What the clean-up does about packs."""
+        return Settle(self._store, self._runtime, self._streams, self._records, self._drop)
+
+    async def estimate(self, sessions: AsyncIterator[SessionSummary]) -> Packed:
+        """Say what packing these sessions would take, and do nothing."""
+        report = Packed(dry_run=True)
+        async for summary in sessions:
+            report.sessions += 1
+            report.records += summary.count
+            report.bytes += summary.size
+        return report
+
+    async def pack(
+        self,
+        sessions: AsyncIterator[str],
+        *,
+        target_size: int = TARGET_SIZE,
+        progress: Callable[[Packed], None] | None = None,
+    ) -> Packed:
+        """Put sessions into packs of about `target_size` bytes, in the order in which they come.
+
+        Each pack is read back before any session names it. Who resumes a session meanwhile keeps it hot. What fails
+        does not keep the rest; the report says it. `progress` is told after each pack. Raises `InvalidOption` for a
+        size out of bounds, and where pyarrow is missing; `StoreUnavailable` and `CorruptObject` where a pack could not
+        be written, `Conflict` where a clean-up took it for one that was left behind: what was packed before stays so.
+        """
+        if not SMALLEST_TARGET <= target_size <= LARGEST_TARGET:
+            raise InvalidOption(f"target_size is {SMALLEST_TARGET:,} to {LARGEST_TARGET:,} bytes, not {target_size!r}")
+        report = Packed(dry_run=False)
+        file: PackFile | None = None
+        seen: set[str] = set()
+        try:
+            async for session_id in sessions:
+                if session_id in seen:
+                    continue  # It changed while it was listed.
+                seen.add(session_id)
+                file = file or await self._new_file()
+                await self._add(file, session_id, report)
+                await file.send()
+                if file.size >= target_size:
+                    done, file = file, None
+                    await self._finish(done, report)
+                    if progress is not None:
+                        progress(report)
+        except NoSuchUpload:
+            raise _taken_away(file) from None
+        except BaseException:
+            if file is not None:
+                await _give_up(file)
+            raise
+        if file is not None:
+            await self._finish(file, report)
+        return report
+
+    async def unpack(self, session_id: str, terms: Terms) -> bool:
+        """Give a session objects of its own again; tell whether it was packed. Its pack stays for the others.
+
+        Raises what `terms` and the commit protocol raise.
+        """
+        keys = StreamKeys.of(session_id, TRANSCRIPT)
+        unpacking = Unpacking(Workplace(self._store, self._runtime, keys), self._streams, terms)
+        landed = await self._streams.swap(keys, unpacking)
+        return landed.proposal is not None
+
+    async def settle(self, cutoff: datetime) -> Settled:
+        """See to all packs from before `cutoff`, by the store's clock: the second swap. See `Settle.run`."""
+        return await self.settling.run(cutoff)
+
+    async def drop(self, name: str) -> bool:
+        """Remove a pack unless a session names it; tell whether it is gone."""
+        return await self._drop.drop(name)
+
+    async def records(self) -> list[PackRecord]:
+        """Return the record of every pack there is, or was."""
+
+        async def read(key: str) -> PackRecord | None:
+            try:
+                return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
+            except NoSuchKey:
+                return None
+
+        keys = await all_keys(self._store, PACK_RECORDS)
+        return [found for found in await self._runtime.gather([read(key) for key in keys]) if found is not None]
+
+    async def forget(self, session_ids: Collection[str], *, target_size: int = TARGET_SIZE) -> Forgotten:
+        """Take sessions that were deleted out of the packs: those that hold their records are written anew without.
+
+        The others in them are packed again, and stand on the new packs when this returns. A pack that a living one of
+        `session_ids` names is kept, and said.
+        """
+        unwanted = frozenset(session_ids)
+        rewritten: list[str] = []
+        packs: list[str] = []
+        kept: list[str] = []
+        failures: list[str] = []
+        for record in await self.records():
+            if record.state != "live" or unwanted.isdisjoint(record.sessions):
+                continue
+            others = [each for each in record.sessions if each not in unwanted]
+            named = await self._drop.named_by(record.name, others)
+            packed = await self.pack(_each(named), target_size=target_size)
+            settled = Settled()
+            for name in packed.packs:
+                fresh = await self._records.read(name)
+                if fresh is not None:
+                    await self.settling.settle(fresh, settled)
+            packs += packed.packs
+            failures += packed.failures + settled.failures
+            (rewritten if await self._drop.drop(record.name) else kept).append(record.name)
+        return Forgotten(tuple(rewritten), tuple(packs), tuple(kept), tuple(failures))
+
+    async def _new_file(self) -> PackFile:
+        now = await stores_time(self._store, self._runtime)
+        ulid = self._runtime.ulid()
+        name = pack_name(STORAGE_CLASS, f"{now:%Y/%m}", ulid)
+        return PackFile(self._store, name, ulid, group_bytes=self._group_bytes)
+
+    async def _add(self, file: PackFile, session_id: str, report: Packed) -> None:
+        keys = StreamKeys.of(session_id, TRANSCRIPT)
+        try:
+            head = living((await self._streams.read_head(keys)).state)
+            if head is None:
+                report.left["resumed"] += 1
+            elif not head.count:
+                report.left["empty"] += 1
+            elif head.packed and await self._waits(head):
+                report.left["packed"] += 1
+            else:
+                file.add(keys, head, [part async for part in self._parts(keys, head)])
+        except NoSuchKey:
+            report.left["resumed"] += 1
+        except (StoreUnavailable, CallAPerson) as error:
+            report.failed(f"{keys.head}: {error}")
+
+    async def _parts(self, keys: StreamKeys, head: Head) -> AsyncIterator[tuple[int, int, bytes]]:
+        for segment in head.segments:
+            yield segment.first, segment.count, await self._streams.segment_lines(keys, segment)
+        if head.tail_count:
+            yield head.sealed, head.tail_count, head.tail
+
+    async def _waits(self, head: Head) -> bool:
+        """Tell whether a head is named to be thin by a pack that is still live."""
+        for name in head.packs:
+            record = await self._records.read(name)
+            if record is None or record.state != "live":
+                return False
+        return True
+
+    async def _finish(self, file: PackFile, report: Packed) -> None:
+        if not file.sessions:
+            return
+        try:
+            await file.finish()
+        except (NoSuchKey, NoSuchUpload, InvalidPart):
+            raise _taken_away(file) from None
+        except (StoreUnavailable, CorruptObject):
+            await _give_up(file)
+            raise
+        record = PackRecord(
+            file.name,
+            "live",
+            self._runtime.now(),
+            tuple(session.keys.session_id for session in file.sessions),
+            file.records,
+            file.size,
+            file.json_bytes,
+        )
+        landed = await self._records.swap(file.name, lambda found: record if found is None else None)
+        if landed.proposal is None:
+            raise _taken_away(file)
+        report.packs.append(file.name)
+        report.records += file.records
+        report.bytes += file.size
+        report.json_bytes += file.json_bytes
+        for start in range(0, len(file.sessions), _TOGETHER):
+            together = file.sessions[start : start + _TOGETHER]
+            named = await self._runtime.gather([self._name(file, session, report) for session in together])
+            report.sessions += sum(named)
+
+    async def _name(self, file: PackFile, session: PackedSession, report: Packed) -> bool:
+        place = Workplace(self._store, self._runtime, session.keys)
+        try:
+            landed = await self._streams.swap(session.keys, Naming(place, session.commit, file.segments(session)))
+        except (StoreUnavailable, CallAPerson, Decide) as error:
+            report.failed(f"{session.keys.head}: {error}")
+            return False
+        if landed.proposal is None:
+            report.left["resumed"] += 1
+        return landed.proposal is not None
+
+
+def _taken_away(file: PackFile | None) -> Conflict:
+    name = "" if file is None else file.name
+    return Conflict(f"{name}: a clean-up took this pack for one that was left behind; pack again")
+
+
+async def _give_up(file: PackFile) -> None:
+    """Remove a pack that nothing names; what cannot be removed now is left to the clean-up."""
+    try:
+        await file.give_up()
+    except (StoreUnavailable, CallAPerson):
+        pass
+
+
+async def _each(items: Iterable[str]) -> AsyncIterator[str]:
+    for item in items:
+        yield item

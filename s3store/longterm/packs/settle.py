@@ -1,0 +1,114 @@
+"""What the clean-up does about packs: the second swap of each session, and the end of what crashed packers left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...errors import CallAPerson, CorruptObject, Decide, StoreUnavailable
+from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pack_record
+from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
+from ...streams.change import Workplace
+from .record import PackRecord, unpack_record
+from .reports import Settled
+from .swaps import Thinning
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from datetime import datetime
+
+    from ...objects.base import ObjectStore
+    from ...runtime import Runtime
+    from ...streams.stream import Streams
+    from .drop import Drop
+    from .record import PackRecords
+
+_TOGETHER = 32
+
+
+class Settle:
+    """Settles packs of one archive."""
+
+    def __init__(
+        self, store: ObjectStore, runtime: Runtime, streams: Streams, records: PackRecords, drop: Drop
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._streams = streams
+        self._records = records
+        self._drop = drop
+
+    async def run(self, cutoff: datetime) -> Settled:
+        """See to all packs whose record, or whose file where there is none, is from before `cutoff`.
+
+        What fails does not keep the rest; the report says it. Raises `StoreUnavailable` and `AccessDenied` where they
+        could not be listed.
+        """
+        report = Settled()
+        listed = {found.key: found.modified for found in await all_objects(self._store, PACKS)}
+        for key, modified in listed.items():
+            name = pack_of_key(key)
+            if modified <= cutoff:
+                if key.startswith(PACK_RECORDS):
+                    await self._see_to(self._record(key, report), report)
+                elif name is not None and pack_record(name) not in listed:
+                    await self._see_to(self._unrecorded(name, report), report)
+        for started in await self._store.list_uploads(PACKS):
+            if started.started <= cutoff:
+                await self._see_to(self._store.abort_upload(started.upload), report)
+        return report
+
+    async def settle(self, record: PackRecord, report: Settled) -> None:
+        """Make every session that names a pack thin; drop the pack if none does."""
+        clean = True
+        for start in range(0, len(record.sessions), _TOGETHER):
+            together = record.sessions[start : start + _TOGETHER]
+            done = await self._runtime.gather([self._thin(record.name, each, report) for each in together])
+            freed = [key for keys in done if keys is not None for key in keys]
+            clean = clean and None not in done
+            await remove_all(self._store, self._runtime, freed)
+            report.freed += len(freed)
+        if clean and not await self._drop.named_by(record.name, record.sessions):
+            report.dropped += await self._drop.drop(record.name)
+        elif clean:
+            await self._records.swap(record.name, _settled)
+
+    async def _see_to(self, work: Coroutine[Any, Any, None], report: Settled) -> None:
+        try:
+            await work
+        except (StoreUnavailable, CallAPerson, Decide) as error:
+            report.failed(str(error))
+
+    async def _record(self, key: str, report: Settled) -> None:
+        try:
+            record = (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
+        except NoSuchKey:
+            return
+        if record.state == "live":
+            if not record.settled:
+                await self.settle(record, report)
+        elif record.sessions:
+            # Somebody died while dropping it.
+            report.dropped += await self._drop.drop(record.name)
+
+    async def _unrecorded(self, name: str, report: Settled) -> None:
+        report.dropped += await self._drop.remove_unrecorded(name)
+
+    async def _thin(self, pack: str, session_id: str, report: Settled) -> list[str] | None:
+        """Make a session thin; return what may be deleted then, None if that failed."""
+        keys = StreamKeys.of(session_id, TRANSCRIPT)
+        thinning = Thinning(Workplace(self._store, self._runtime, keys), self._streams, self._records, pack)
+        try:
+            landed = await self._streams.swap(keys, thinning)
+            if thinning.differs:
+                raise CorruptObject(f"{keys.head}: the pack {pack} holds other records; the session stays as it is")
+        except (StoreUnavailable, CallAPerson, Decide) as error:
+            report.failed(f"{keys.head}: {error}")
+            return None
+        if landed.proposal is not None:
+            report.sessions += 1
+        return thinning.free(landed)
+
+
+def _settled(now: PackRecord | None) -> PackRecord | None:
+    return replace(now, settled=True) if now is not None and now.state == "live" else None
