@@ -57,7 +57,7 @@ def versioned(moto: MotoServer, bucket_name: Callable[[], str], closing: ExitSta
     )
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     client.close()
-    return s3_place(moto, bucket, closing, asynchronous=False)
+    return s3_place(Endpoint("moto", moto.url, bucket), "agents", closing, asynchronous=False)
 
 
 @pytest.mark.s3
