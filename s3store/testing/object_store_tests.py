@@ -612,6 +612,10 @@ async def _count_up(store: ObjectStore, increments: int) -> None:
             increments -= 1
 
 
+def _must_fail(request: pytest.FixtureRequest, reason: str) -> None:
+    request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+
+
 def _fill(driver: Driver, store: ObjectStore, keys: list[str]) -> None:
     for key in keys:
         driver.run(store.put(key, b"filled"))

@@ -13,6 +13,7 @@ from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 
 from ..archives import s3_place
+from ..servers import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

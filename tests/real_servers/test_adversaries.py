@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from s3store import SessionStore, StoreNotCapable
-from s3store.cli.app import commands
+from s3store.cli.app import cli as commands
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
 from tests.archives import keys_of
@@ -42,7 +42,8 @@ def test_the_first_write_is_refused_and_nothing_is_left(endpoint: Endpoint, loca
 def test_the_command_line_says_so_too(endpoint: Endpoint, location: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", endpoint.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", endpoint.secret_key)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint.url)
-    done = CliRunner().invoke(commands, ["-a", location, "check"], prog_name="s3store")
+    done = CliRunner().invoke(
+        commands, ["check", "--url", location, "--endpoint-url", endpoint.url], prog_name="s3store"
+    )
     assert done.exit_code == 6, done.output
     assert "not fit for shared writing" in done.output

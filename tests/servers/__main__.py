@@ -1,6 +1,6 @@
 """Runs the tests of real servers on each: `python -m tests.servers --installed FOLDER [NAME ...]`.
 
-On a server that is fit: the conformance class, the contracts' cases, the round trip and the check. On one that is not:
+On a server that is fit: the conformance class, the check, the contracts' cases, and the tests of the store, index, siblings and clean-up. On one that is not:
 that the check refuses it. What could not be installed or started is said at the end, and loudly.
 """
 
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from .endpoint import Endpoint
 
 _ROOT = Path(__file__).parent.parent.parent
-_FIT = ("tests/real_servers", "tests/contracts", "--ignore=tests/real_servers/test_adversaries.py")
+_FIT = (
+    "tests/real_servers",
+    "tests/contracts",
+    "tests/index",
+    "tests/longterm",
+    "tests/siblings",
+    "tests/test_store.py",
+    "--ignore=tests/real_servers/test_adversaries.py",
+)
 _UNFIT = ("tests/real_servers/test_adversaries.py",)
 
 
@@ -45,7 +53,7 @@ def run_lane(lane: Lane, installed: Path, pythons: tuple[str, ...]) -> Result:
 
 def _tests(python: str, lane: Lane, endpoint: Endpoint) -> tuple[str, bool]:
     paths = _FIT if lane.fit else _UNFIT
-    command = [python, "-m", "pytest", "-q", "-m", "s3 or aioboto3", *paths]
+    command = [python, "-m", "pytest", "-q", "-m", "(s3 or aioboto3) and not long", *paths]
     done = subprocess.run(
         command, cwd=_ROOT, env=os.environ | endpoint.environ(), stdout=subprocess.PIPE, text=True, check=False
     )
