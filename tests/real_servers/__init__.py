@@ -1,1 +1,1 @@
-"""What a real S3 server has to do: on any that `tests.servers.endpoint` says how to name. `make test-servers` runs all."""
+"""What a real S3 server has to do, on the one that the environment names; `make test-servers` runs it on each."""

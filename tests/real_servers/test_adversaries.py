@@ -29,9 +29,9 @@ def test_the_check_says_what_fails(endpoint: Endpoint, location: str) -> None:
 
 
 def test_the_first_write_is_refused_and_nothing_is_left(endpoint: Endpoint, location: str, prefix: str) -> None:
-    with SessionStore(location, s3=endpoint.options()) as store:
-        with pytest.raises(StoreNotCapable, match="not safe for shared writing"):
-            store.append("a", "message")
+    refused = pytest.raises(StoreNotCapable, match="not safe for shared writing")
+    with SessionStore(location, s3=endpoint.options()) as store, refused:
+        store.append("a", "message")
     objects = S3BlockingStore(endpoint.bucket, prefix, endpoint.options())
     try:
         assert [key for key in keys_of(objects) if not key.startswith("check/")] == []

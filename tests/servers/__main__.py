@@ -1,6 +1,7 @@
 """Runs the tests of real servers on each: `python -m tests.servers --installed FOLDER [NAME ...]`.
 
-On a server that is fit: the conformance class, the check, the contracts' cases, and the tests of the store, index, siblings and clean-up. On one that is not:
+On a server that is fit: the conformance class, the check, the contracts' cases,
+and the tests of the store, index, siblings and clean-up. On one that is not:
 that the check refuses it. What could not be installed or started is said at the end, and loudly.
 """
 

@@ -1,4 +1,4 @@
-"""Ceph's object gateway: a monitor, one storage daemon that keeps all in memory, and the gateway, from a folder's Debian.
+"""Ceph's object gateway: a monitor, a storage daemon that keeps all in memory, and the gateway, from a folder's Debian.
 
 A production object store: it checks signatures and really works in parallel. `install/ceph_root` makes the folder. The
 daemons listen on 127.0.0.1 alone; each command gets a mount namespace of its own, so nothing stays mounted.

@@ -2,8 +2,8 @@
 
 `S3STORE_TEST_ENDPOINT_URL` and `S3STORE_TEST_BUCKET` say where, `S3STORE_TEST_ACCESS_KEY_ID` and
 `S3STORE_TEST_SECRET_ACCESS_KEY` (with `S3STORE_TEST_SESSION_TOKEN` and `S3STORE_TEST_REGION`, if need be) who asks, and
-`S3STORE_TEST_SERVER` which differences from S3 are expected: a name of `differences.DIFFERENCES`, or none. The bucket is
-there before; each test works under a prefix of its own.
+`S3STORE_TEST_SERVER` which differences from S3 are expected: a name of `differences.DIFFERENCES`, or none. The bucket
+is there before; each test works under a prefix of its own.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Endpoint:
         return {_PREFIX + name: value for name, value in values.items()}
 
     def options(self, *, asynchronous: bool = False, **more: Any) -> S3Options:
-        """Return options for boto3, or for aioboto3. The bucket's name is in the path, as loopback has no host names."""
+        """Return options for boto3, or for aioboto3; the bucket's name is in the path: loopback has no host names."""
         identity = (self.access_key, self.secret_key, self.session_token, self.region)
         session = _async_session(*identity) if asynchronous else _session(*identity)
         return S3Options(session=session, endpoint_url=self.url, addressing_style="path", **more)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .processes import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 # Its server takes the port of GATEWAY_LISTEN and ignores the address: it would listen on all of them.
 _ON_LOOPBACK = """

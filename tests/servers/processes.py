@@ -22,8 +22,8 @@ _END_SECONDS = 10
 class ServerProcess:
     """A process that answers HTTP on a port of 127.0.0.1, from entering it until leaving it.
 
-    `command` and `environ` are asked for once `port` is known. Raises `RuntimeError` where the process ends, or does not
-    answer within `start_seconds`; what it printed last is told then if it was given a `log`.
+    `command` and `environ` are asked for once `port` is known. Raises `RuntimeError` where the process ends, or does
+    not answer within `start_seconds`; what it printed last is told then if it was given a `log`.
     """
 
     start_seconds = 30.0

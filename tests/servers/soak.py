@@ -1,14 +1,13 @@
 """Processes that race for sessions on a real server, and are killed: `python -m tests.servers.soak ceph-20`.
 
-Each writes down every acknowledged record in a file of its own, flushed to the disk, before it goes on; one after another
-is killed with SIGKILL and replaced. At the end every record that was written down is found, and found once.
+Each writes down every acknowledged record in a file of its own, flushed to the disk, before it goes on; one after
+another is killed with SIGKILL and replaced. At the end every record that was written down is found, and found once.
 """
 
 from __future__ import annotations
 
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,12 +20,14 @@ import click
 
 from s3store import SessionStore
 
-from .endpoint import Endpoint
 from .lanes import LANES
 from .processes import end, start
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
+
+    from .endpoint import Endpoint
 
 SESSIONS = [f"session-{number}" for number in range(4)]
 _ROOT = Path(__file__).parent.parent.parent
