@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -70,12 +72,13 @@ def _tests(python: str, lane: Lane, endpoint: Endpoint) -> tuple[str, bool]:
 @click.argument("names", nargs=-1, type=click.Choice(list(LANES)))
 def main(installed: Path, pythons: tuple[str, ...], names: tuple[str, ...], *, strict: bool) -> None:
     """Run the tests on the servers called NAMES, or on all; exit with 1 if some fail."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended too
     installed.mkdir(parents=True, exist_ok=True)
     results = [run_lane(LANES[name], installed.resolve(), pythons) for name in names or LANES]
     for result in results:
         click.secho(f"{result.name:<18} {result.line}", fg="red" if result.bad or result.missing else None)
     if any(result.bad or (strict and result.missing) for result in results):
-        raise SystemExit(1)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -121,6 +122,7 @@ def _found(endpoint: Endpoint, location: str, acknowledged: Counter[str], killed
 @click.argument("name", type=click.Choice([lane.name for lane in LANES.values() if lane.fit]))
 def main(installed: Path, seconds: float, processes: int, kill_every: float, seed: int, name: str) -> None:
     """Race on the server called NAME; exit with 1 if a promise was broken."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended too
     with LANES[name].started(installed.resolve()) as endpoint:
         totals = soak(endpoint, seconds=seconds, processes=processes, kill_every=kill_every, seed=seed)
     for problem in totals.problems[:20]:
