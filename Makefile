@@ -7,14 +7,15 @@ PIP := pip install --quiet --disable-pip-version-check
 # One process of tests for each core: make test WORKERS=0 runs them all in one.
 WORKERS ?= auto
 
-.PHONY: demo test test-blocking test-async test-long test-integrations soak coverage mutations fuzz lint types format build check clean
+.PHONY: demo test test-blocking test-async test-long test-integrations test-servers soak soak-servers coverage \
+	mutations fuzz lint types format build check clean
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
 
 test: test-blocking test-async
 
-test-blocking test-async test-long: export S3STORE_TEST_MINISTACK = $(CURDIR)/$(VENV_SERVERS)/bin/ministack
+test-blocking test-async test-long test-servers soak-servers: export S3STORE_TEST_MINISTACK = $(CURDIR)/$(VENV_SERVERS)/bin/ministack
 
 # The newest boto3, alone: everything but what needs aioboto3.
 test-blocking: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed
@@ -33,6 +34,19 @@ test-async: $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
 ONLY ?= claude-agent-sdk openai-agents langgraph pydantic-ai strands google-adk agent-framework
 test-integrations:
 	PYTHON=$(PYTHON) tests/integrations/run $(ONLY)
+
+# The tests of real servers on each that can be had here, or on some: make test-servers SERVERS="ceph-20 localstack"
+# An S3 of your own: see tests/servers/endpoint.py. Ceph needs root, and a gigabyte in SERVERS_FOLDER for each version.
+SERVERS ?=
+SERVERS_FOLDER ?= build/servers
+test-servers: $(VENV)/.installed-for-tests $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
+	$(VENV)/bin/python -m tests.servers --installed $(SERVERS_FOLDER) \
+		--python $(VENV)/bin/python --python $(VENV_ASYNC)/bin/python $(SERVERS)
+
+# Processes that race for sessions on a real server and are killed: make soak-servers SERVER=ceph-20 SECONDS=600
+SERVER ?= ministack
+soak-servers: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed
+	$(VENV)/bin/python -m tests.servers.soak --installed $(SERVERS_FOLDER) --seconds $(SECONDS) $(SERVER)
 
 # Simulated histories for as long as you say: make soak SECONDS=3600
 SECONDS ?= 600

@@ -22,11 +22,14 @@ KINDS = (
     "memory",
     "memory-async",
     "directory",
-    "directory-async",
+    pytest.param("directory-async", marks=pytest.mark.long),
     pytest.param("s3", marks=pytest.mark.s3),
-    pytest.param("s3-async", marks=pytest.mark.aioboto3),
+    pytest.param("s3-async", marks=[pytest.mark.aioboto3, pytest.mark.long]),
 )
-"""Every store with every face that it has."""
+"""Every store with every face that it has.
+
+The faces run one core, and the stores pass one conformance class: what is left for the two that are long is that these fit.
+"""
 
 
 @pytest.fixture

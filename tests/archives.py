@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import uuid
 from collections.abc import AsyncIterator
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, cast
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from s3store.objects.base import ObjectStore
 
-    from .servers import MotoServer
+    from .servers import Endpoint
 
 QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 """Gives up soon, and hardly pauses."""
@@ -170,17 +171,17 @@ def local_place(objects: ObjectStore, location: str | ObjectStore, closing: Exit
     return Place(objects, lambda **more: in_step(AsyncSessionStore(location, policy=QUICK, **more), runner), closing)
 
 
-def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous: bool) -> Place:
+def s3_place(endpoint: Endpoint, prefix: str, closing: ExitStack, *, asynchronous: bool) -> Place:
     """Return an archive under a prefix of a bucket."""
-    url = f"s3://{bucket}/agents"
-    options = s3_options(moto.url)
-    objects = S3BlockingStore(bucket, "agents", options)
+    url = f"s3://{endpoint.bucket}/{prefix}"
+    options = endpoint.options()
+    objects = S3BlockingStore(endpoint.bucket, prefix, options)
     closing.callback(lambda: run(objects.close()))
     prepare(objects)
     if not asynchronous:
         return Place(objects, partial(SessionStore, url, s3=options, policy=QUICK), closing)
     runner = closing.enter_context(asyncio.Runner())
-    async_options = async_s3_options(moto.url)
+    async_options = endpoint.options(asynchronous=True)
     return Place(
         objects,
         lambda **more: in_step(AsyncSessionStore(url, s3=async_options, policy=QUICK, **more), runner),
@@ -194,9 +195,8 @@ def open_place(name: str, request: pytest.FixtureRequest, tmp_path: Path, closin
     if kind == "s3":
         if face:
             pytest.importorskip("aioboto3", reason="needs the async extra")
-        bucket_name: Callable[[], str] = request.getfixturevalue("bucket_name")
-        server = request.getfixturevalue("moto")
-        return s3_place(server, server.make_bucket(bucket_name()), closing, asynchronous=bool(face))
+        endpoint: Endpoint = request.getfixturevalue("endpoint")
+        return s3_place(endpoint, f"agents-{uuid.uuid4()}", closing, asynchronous=bool(face))
     if kind == "directory":
         root = tmp_path / "archive"
         return local_place(DirectoryStore(root), f"file://{root}", closing, asynchronous=bool(face))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.servers import MinistackServer, MotoServer
+from tests.servers import Endpoint, MinistackServer, MotoServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,6 +59,25 @@ def ministack() -> Iterator[MinistackServer]:
         pytest.skip("ministack is not installed here, and S3STORE_TEST_MINISTACK names none")
     with MinistackServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def endpoint(request: pytest.FixtureRequest) -> Endpoint:
+    """A bucket for tests that do not care which S3 it is in: of the server that the environment names, else of moto."""
+    named = Endpoint.from_environment()
+    if named is not None:
+        return named
+    server: MotoServer = request.getfixturevalue("moto")
+    return Endpoint("moto", server.url, server.make_bucket("for-all-tests"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where the environment names a server, leave out the tests that bring one of their own."""
+    if Endpoint.from_environment() is None:
+        return
+    own = [item for item in items if {"moto", "ministack"} & set(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=own)
+    items[:] = [item for item in items if item not in own]
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ NEEDED = frozenset(
 
 _TRIES = 5
 _PAUSE_SECONDS = 0.2
+_LONGEST_PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ async def check_capability(store: ObjectStore, runtime: Runtime, *, rounds: int 
     Each of the two races is run until `rounds` rounds of it told something, by `writers` writers at once (no more
     than the runtime runs side by side); it takes some 400 requests. What cannot be deleted stays behind and
     harms nothing. A missing right is a finding. Raises `StoreUnavailable` where the store answered too seldom to
-    tell, and `BucketNotFound`.
+    tell, and nothing else was found against it; and `BucketNotFound`.
     """
     check = _Check(store, runtime, rounds, writers)
     try:
@@ -126,6 +127,7 @@ async def check_capability(store: ObjectStore, runtime: Runtime, *, rounds: int 
         versioning = await store.versioning() if isinstance(store, _KnowsVersioning) else "unknown"
     finally:
         await check.clean_up()
+    check.require_answers(findings)
     return Capability(findings, versioning)
 
 
@@ -164,6 +166,7 @@ class _Check:
         self._writers = writers
         self._prefix = f"{CHECKS}{runtime.ulid()}/"
         self._keys: list[str] = []
+        self._untold: set[str] = set()
 
     def steps(self) -> tuple[tuple[str, Callable[[], Awaitable[str]]], ...]:
         """Return each finding's name and how to come to it: a sentence, or `_BrokenPromise`."""
@@ -192,8 +195,16 @@ class _Check:
                 return Finding(name, ok=False, detail=f"an unexpected answer, {type(answer).__name__}")
             except (StoreUnavailable, WriteRaced):
                 await self._pause(turn)
-        message = f"the store did not answer often enough to tell about {name}; nothing was found against it"
-        raise StoreUnavailable(message, may_have_landed=False)
+        self._untold.add(name)
+        return Finding(name, ok=False, detail="the store did not answer often enough to tell")
+
+    def require_answers(self, findings: tuple[Finding, ...]) -> None:
+        """Raise `StoreUnavailable` where the verdict hangs on what the store did not answer."""
+        broken = {it.name for it in findings if not it.ok} - self._untold
+        if self._untold and not broken & NEEDED:
+            names = ", ".join(sorted(self._untold))
+            message = f"the store did not answer often enough to tell about {names}; nothing was found against it"
+            raise StoreUnavailable(message, may_have_landed=False)
 
     async def clean_up(self) -> None:
         """Delete what was written, as far as that goes."""
@@ -351,7 +362,7 @@ class _Check:
         raise StoreUnavailable("the races had no winner", may_have_landed=False)
 
     async def _pause(self, turn: int) -> None:
-        await self._runtime.sleep(_PAUSE_SECONDS * 2**turn * self._runtime.random())
+        await self._runtime.sleep(min(_PAUSE_SECONDS * 2**turn, _LONGEST_PAUSE_SECONDS) * self._runtime.random())
 
     async def _create_round(self) -> None:
         key = self._key("race-create")

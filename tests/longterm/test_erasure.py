@@ -13,6 +13,7 @@ from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 
 from ..archives import s3_place
+from ..servers import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +58,7 @@ def versioned(moto: MotoServer, bucket_name: Callable[[], str], closing: ExitSta
     )
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     client.close()
-    return s3_place(moto, bucket, closing, asynchronous=False)
+    return s3_place(Endpoint("moto", moto.url, bucket), "agents", closing, asynchronous=False)
 
 
 @pytest.mark.s3

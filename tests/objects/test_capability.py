@@ -326,6 +326,31 @@ def test_a_store_that_does_not_answer_is_unavailable_and_not_incapable(
     assert objects(store) == []
 
 
+def test_a_store_that_breaks_one_promise_is_refused_though_another_could_not_be_told(runtime: BlockingRuntime) -> None:
+    class NeverLists(IgnoresCreate):
+        async def list_page(self, prefix: str, *, after: str | None = None, limit: int = 1000) -> ListPage:
+            raise StoreUnavailable("down")
+
+    found = check(NeverLists(), runtime)
+    assert not found.shared_writing
+    assert failed(found) >= {CREATE_OVER_EXISTING, LIST_IN_ORDER}
+
+
+def test_no_pause_between_two_rounds_is_long() -> None:
+    pauses: list[float] = []
+
+    class NotesPauses(BlockingRuntime):
+        async def sleep(self, seconds: float) -> None:
+            pauses.append(seconds)
+
+    runtime = NotesPauses(max_threads=WRITERS)
+    with pytest.raises(StoreUnavailable):
+        check(IsDownInRaces(), runtime)
+    run(runtime.close())
+    assert len(pauses) > 20
+    assert max(pauses) <= 2
+
+
 def test_a_missing_bucket_is_no_finding(runtime: BlockingRuntime) -> None:
     with pytest.raises(BucketNotFound):
         check(HasNoBucket(), runtime)

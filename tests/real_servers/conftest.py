@@ -1,0 +1,23 @@
+"""Nothing here runs unless the environment names a server."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from tests.servers import Endpoint
+
+collect_ignore_glob = [] if Endpoint.from_environment() else ["test_*.py"]
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A prefix that no test has used."""
+    return f"tests/{uuid.uuid4()}"
+
+
+@pytest.fixture
+def location(endpoint: Endpoint, prefix: str) -> str:
+    """The location of an archive that is not there yet."""
+    return f"s3://{endpoint.bucket}/{prefix}"

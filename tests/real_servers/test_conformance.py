@@ -1,0 +1,47 @@
+"""The tests that every object store has to pass, through both SDKs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from s3store.objects.s3_async import S3AsyncStore
+from s3store.objects.s3_blocking import S3BlockingStore
+from s3store.testing import AsyncioDriver, Driver, ObjectStoreTests
+from tests.objects.s3_cases import needs_aioboto3
+from tests.servers import Endpoint
+from tests.servers.differences import DIFFERENCES, Differences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ENDPOINT = Endpoint.from_environment()
+_DIFFERENCES = DIFFERENCES.get(_ENDPOINT.server, Differences()) if _ENDPOINT else Differences()
+
+
+class _OnTheServer(ObjectStoreTests):
+    refused_keys: ClassVar[Mapping[str, str]] = _DIFFERENCES.refused_keys
+    other_answers: ClassVar[Mapping[str, str]] = _DIFFERENCES.other_answers
+    rounds = 3
+    increments = 8
+
+
+@pytest.mark.s3
+class TestBlocking(_OnTheServer):
+    @pytest.fixture
+    def store(self, driver: Driver, endpoint: Endpoint, prefix: str) -> Iterator[S3BlockingStore]:
+        store = S3BlockingStore(endpoint.bucket, prefix, endpoint.options())
+        yield store
+        driver.run(store.close())
+
+
+@needs_aioboto3
+class TestAsync(_OnTheServer):
+    driver_type = AsyncioDriver
+
+    @pytest.fixture
+    def store(self, driver: Driver, endpoint: Endpoint, prefix: str) -> Iterator[S3AsyncStore]:
+        store = S3AsyncStore(endpoint.bucket, prefix, endpoint.options(asynchronous=True))
+        yield store
+        driver.run(store.close())
