@@ -28,7 +28,7 @@ KINDS = (
 )
 """Every store with every face that it has.
 
-The faces run one core, and the stores pass one conformance class: what is left for the two that are long is that these fit.
+The faces run one core, and the stores pass one conformance class: what the two long ones add is that these fit.
 """
 
 

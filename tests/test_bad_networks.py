@@ -96,7 +96,9 @@ def of_the_archive(request: Request) -> bool:
     return "/sessions/" in request.target or "index" in request.target
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(name, marks=pytest.mark.long if "after" in name else ()) for name in FAULTS]
+)
 def test_every_call_ends_in_time_and_gives_its_connections_back(
     proxy: FaultProxy, connect: Callable[[], SessionStore], fault: str
 ) -> None:

@@ -120,6 +120,7 @@ def test_four_processes_append_to_one_session_in_a_directory(tmp_path: Path) -> 
         race(location, "-", store)
 
 
+@pytest.mark.long
 @pytest.mark.s3
 def test_four_processes_append_to_one_session_in_s3(moto: MotoServer, bucket_name: Callable[[], str]) -> None:
     location = f"s3://{moto.make_bucket(bucket_name())}/agents"
@@ -133,7 +134,7 @@ def test_four_processes_append_to_one_session_in_s3(moto: MotoServer, bucket_nam
         race(location, moto.url, store)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_writers_that_are_killed_lose_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     location = f"file://{tmp_path}/archive"

@@ -107,6 +107,7 @@ def test_three_processes_share_the_work_in_a_directory(tmp_path: Path) -> None:
 
 
 @pytest.mark.s3
+@pytest.mark.long
 def test_three_processes_share_the_work_in_s3(moto: MotoServer, bucket_name: Callable[[], str]) -> None:
     from s3store.objects.s3_blocking import S3BlockingStore
     from s3store.runtime import run
@@ -120,7 +121,7 @@ def test_three_processes_share_the_work_in_s3(moto: MotoServer, bucket_name: Cal
         work_together(location, moto.url, store, 5)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 def test_workers_that_are_killed_lose_nothing_and_answer_nothing_twice(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     location = f"file://{tmp_path}/archive"

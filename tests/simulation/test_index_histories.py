@@ -16,7 +16,7 @@ from s3store.testing.soak import soak
 if TYPE_CHECKING:
     from s3store.testing.simulation import AnyReport
 
-_HISTORIES_OF_EACH_MODE = 30
+_HISTORIES_OF_EACH_MODE = 12
 
 
 @pytest.mark.parametrize("mode", INDEX.modes)
