@@ -406,6 +406,10 @@ class SessionStore:
         """
         return run(self._archive.clean_up(older_than, progress, dry_run=dry_run))
 
+    def flush(self) -> None:
+        """Publish to the index what `IndexPolicy(publish_every=…)` holds back: before a function is frozen, say."""
+        run(self._archive.index.publisher.flush())
+
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
         return run(self._archive.check())

@@ -408,6 +408,10 @@ class AsyncSessionStore:
         """
         return await self._archive.clean_up(older_than, progress, dry_run=dry_run)
 
+    async def flush(self) -> None:
+        """Publish to the index what `IndexPolicy(publish_every=…)` holds back: before a function is frozen, say."""
+        await self._archive.index.publisher.flush()
+
     async def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
         return await self._archive.check()
