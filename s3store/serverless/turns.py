@@ -135,7 +135,7 @@ class Turns:
         keys = [mail.id, *(f"{mail.id}-{number}" for number in range(1, len(answered) + 1))]
         version = 0 if transcript is None else transcript.info.version
         self._store.extend(mail.session_id, [mail.message, *answered], keys=keys, expected_version=version)
-        return Answer(mail.session_id, mail.id, answered)  # type: ignore[arg-type]
+        return Answer(mail.session_id, mail.id, answered)
 
     def _loaded(self, session_id: str) -> Transcript | None:
         try:

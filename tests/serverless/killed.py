@@ -81,14 +81,13 @@ def history(turns: int, seed: int, patch: pytest.MonkeyPatch, chance: float = 0.
     def run_turn(turn: Turn) -> list[object]:
         outcome.ran += 1
         # Never the same answer twice, nor as many messages: what a second run adds to a first would show.
-        return [f"{turn.message} answer {number} of run {outcome.ran}" for number in range(random.randint(0, 3))] + [
-            f"{turn.message} end of run {outcome.ran}"
-        ]
+        answers = [f"{turn.message} answer {number} of run {outcome.ran}" for number in range(random.randint(0, 3))]
+        return [*answers, f"{turn.message} end of run {outcome.ran}"]
 
     def new_function() -> Any:
         policy = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
         mortal = MortalStore(objects, random, chance)
-        store = SessionStore(mortal, policy=policy, index=IndexPolicy(compact_after=None))  # type: ignore[arg-type]
+        store = SessionStore(mortal, policy=policy, index=IndexPolicy(compact_after=None))
         return agent_handler(run_turn, store=store, attempts=None, reserve=0)
 
     queue = [number for number in range(turns) for _ in range(2)]

@@ -279,5 +279,5 @@ def test_the_example_grows_a_session(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stderr == ""
     with SessionStore(f"file://{tmp_path}/archive") as store:
-        contents = [message["content"] for message in store.load("support/42").messages]  # type: ignore[index,call-overload]
+        contents = [message["content"] for message in store.load("support/42").messages]
     assert contents == ["Where is my order?", "echo 1: Where is my order?", "It has come.", "echo 2: It has come."]
