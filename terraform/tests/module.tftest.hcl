@@ -68,7 +68,7 @@ run "minimal" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.archive.rule :
-      length(rule.expiration) == 0 || one(rule.filter).prefix == "check/"
+      one(rule.filter).prefix == "check/" if length(rule.expiration) > 0
     ])
     error_message = "Nothing is expired but what checks leave."
   }
@@ -96,15 +96,16 @@ run "everything" {
   assert {
     condition = alltrue([
       for rule in aws_s3_bucket_lifecycle_configuration.archive.rule :
-      length(rule.transition) == 0 || one(one(rule.filter).and).prefix == "team/agents/cold/"
+      one(one(rule.filter).and).prefix == "team/agents/cold/" if length(rule.transition) > 0
     ])
     error_message = "Nothing but packs moves to another class."
   }
 
   assert {
     condition = alltrue([
-      for rule in aws_s3_bucket_lifecycle_configuration.archive.rule : length(rule.expiration) == 0
-      || one(rule.filter).prefix == "team/agents/check/" || one(rule.expiration).expired_object_delete_marker
+      for rule in aws_s3_bucket_lifecycle_configuration.archive.rule :
+      one(rule.filter).prefix == "team/agents/check/" || one(rule.expiration).expired_object_delete_marker == true
+      if length(rule.expiration) > 0
     ])
     error_message = "Nothing is expired but what checks leave, and delete markers with nothing behind them."
   }

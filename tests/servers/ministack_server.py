@@ -19,13 +19,14 @@ _POLL_SECONDS = 0.02
 
 
 class MinistackServer:
-    """An S3 server by ministack. Enter it to start it and to wait until it answers.
+    """An S3 server by ministack, with other `services` of AWS too if named. Enter it to start it and wait for it.
 
     ministack pins a botocore of its own, which the environment with aioboto3 cannot have: there, name the
     command of another environment in `S3STORE_TEST_MINISTACK`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, services: str = "s3") -> None:
+        self._services = services
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -56,7 +57,7 @@ class MinistackServer:
         environ = os.environ | {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "SERVICES": "s3",
+            "SERVICES": self._services,
             "LOG_LEVEL": "ERROR",
         }
         self._process = subprocess.Popen(

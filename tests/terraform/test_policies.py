@@ -98,7 +98,9 @@ def may(role: str, ask: Ask) -> bool:
 @pytest.mark.parametrize("role", ROLES)
 def test_each_role_may_do_what_its_calls_send(recorded: dict[str, list[Ask]], role: str) -> None:
     assert list(recorded) == RECORDED
-    assert [(name, ask) for name in CALLS_OF[role] & recorded.keys() for ask in recorded[name] if not may(role, ask)] == []
+    assert [
+        (name, ask) for name in CALLS_OF[role] & recorded.keys() for ask in recorded[name] if not may(role, ask)
+    ] == []
 
 
 @pytest.mark.parametrize("role", ROLES)
