@@ -139,7 +139,8 @@ def test_nobody_reaches_beyond_the_archive(recorded: dict[str, list[Ask]], role:
 
 
 def test_a_blind_write_of_what_is_replaced_by_compare_and_swap_is_refused(recorded: dict[str, list[Ask]]) -> None:
-    blind, others = set(), set()
+    blind: set[str] = set()
+    others: set[str] = set()
     for ask in (ask for asks in recorded.values() for ask in asks if ask.action == "s3:PutObject"):
         assert may("writer", ask)
         is_blind_forbidden = not may("writer", replace(ask, context=TLS))
