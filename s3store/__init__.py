@@ -26,6 +26,7 @@ from .errors import (
     S3StoreError,
     SessionDeleted,
     SessionExists,
+    SessionHeld,
     SessionNotFound,
     StoreNotCapable,
     StoreUnavailable,
@@ -33,7 +34,20 @@ from .errors import (
     UnsupportedFormat,
 )
 from .index.policy import IndexPolicy
-from .model import Committed, Filters, Metadata, Record, SessionInfo, SessionPage, SessionSummary, Transcript, Turn
+from .longterm.asynchronous import AsyncRetention
+from .longterm.blocking import Retention
+from .model import (
+    Committed,
+    Filters,
+    Hold,
+    Metadata,
+    Record,
+    SessionInfo,
+    SessionPage,
+    SessionSummary,
+    Transcript,
+    Turn,
+)
 from .objects.s3_options import S3Options
 from .search.results import Found, Hit
 from .siblings.asynchronous import AsyncArtifacts, AsyncEvents, AsyncTraces
@@ -58,6 +72,7 @@ __all__ = [
     "AsyncEvents",
     "AsyncInbox",
     "AsyncInboxMessage",
+    "AsyncRetention",
     "AsyncSession",
     "AsyncSessionIndex",
     "AsyncSessionStore",
@@ -79,6 +94,7 @@ __all__ = [
     "FixTheCall",
     "Found",
     "Hit",
+    "Hold",
     "Inbox",
     "InboxMessage",
     "InboxStatus",
@@ -96,12 +112,14 @@ __all__ = [
     "RemoveLast",
     "Replace",
     "ReplaceLast",
+    "Retention",
     "RetryLater",
     "S3Options",
     "S3StoreError",
     "Session",
     "SessionDeleted",
     "SessionExists",
+    "SessionHeld",
     "SessionIndex",
     "SessionInfo",
     "SessionNotFound",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +16,7 @@ from .errors import CorruptObject, InvalidOption, StoreNotCapable, StoreUnavaila
 from .index.policy import IndexPolicy
 from .index.service import IndexCore
 from .index.sizes import IndexSizes
+from .locations import Opened
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced, identified, parsed
 from .objects.cached import Freshness, Readings
 from .siblings.inbox.bells import Bells
@@ -31,9 +33,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .jsontext import JsonValue
-    from .locations import Opened
+    from .longterm.erasing import Receipt
     from .longterm.erasure import Erasure
+    from .longterm.maintenance import Maintained
+    from .longterm.order import Order
     from .longterm.reports import CleanedUp, CleanUpProgress
+    from .longterm.retention import Retention
     from .model import Filters, SessionInfo
     from .objects.base import ListedObject, ObjectStore
     from .objects.cached import Local
@@ -94,6 +99,7 @@ class Archive:
         self._search_folder = search_folder
         self.removal = Removal(self.store, runtime, self.streams, _bodies_named)
         self._built_in = opened.built_in
+        self._patience, self._sizes, self._index_sizes = policy, sizes, index_sizes
         self._record: ArchiveRecord | None = None
         self._opening = runtime.lock()
         # Done from the last to the first: what still works in the background ends before what it works on.
@@ -133,6 +139,12 @@ class Archive:
             if page.next_after is None:
                 return
             after = page.next_after
+
+    async def held(self) -> AsyncIterator[SessionInfo]:
+        """Yield the sessions that are held."""
+        async for info in self.scan():
+            if info.holds:
+                yield info
 
     @property
     def _is_offline(self) -> bool:
@@ -181,6 +193,66 @@ class Archive:
             await self.ready_to_write()
         clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads())
         return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """The rules of retention."""
+        from .longterm.retention import Retention
+
+        return Retention(self.store, self.runtime, self._patience, self.removal, self.index.listings)
+
+    async def set_rules(self, rules: str | None, agent: str | None, labels: Iterable[str], who: str | None) -> bool:
+        """See `Retention.set` of the faces; with None, `remove`."""
+        from .longterm.policies import Scope
+        from .longterm.retention import refuse_packing
+        from .longterm.rules import parse_rules
+
+        scope, parsed_rules = Scope.of(agent, labels), None if rules is None else parse_rules(rules)
+        refuse_packing(parsed_rules or ())
+        await self.ready_to_write()
+        return await self.retention.set(scope, parsed_rules, who)
+
+    async def foresee_retention(self) -> Counter[str]:
+        """See `Retention.plan` of the faces."""
+        from .longterm.clock import stores_time
+
+        await self.ready_to_write()
+        now = await stores_time(self.store, self.runtime)
+        pending = sum(len(plan.sessions) for plan in await self.retention.plans.all())
+        counts, _ = await self.retention.plan(now, lambda: False, dry_run=True)
+        return counts + Counter({"pending": pending})
+
+    async def maintain(self, order: Order) -> Maintained:
+        """See `SessionStore.maintain`."""
+        from .longterm.maintenance import Maintenance
+        from .objects.counting import CountingStore
+
+        await self.ready_to_write()
+        # By itself, with no cache and nothing in the background: so what it counts is what this pass has asked for.
+        counting = CountingStore(self._bare)
+        own = Archive(
+            Opened(counting, self._built_in),
+            self.runtime,
+            self._patience,
+            IndexPolicy(compact_after=None),
+            self._sizes,
+            self._index_sizes,
+        )
+        return await Maintenance(counting, self.runtime, own.index, own.removal, own.retention).run(order)
+
+    async def erase(self, filters: Filters, *, dry_run: bool) -> Receipt:
+        """See `SessionStore.erase`."""
+        from .longterm.erasing import Erasing
+
+        record = await self.ready_to_write()
+        erasing = Erasing(self.store, self.runtime, self.index, self.removal, self.erasure, self._forget_local)
+        return await erasing.run(record.id, filters, dry_run=dry_run)
+
+    async def _forget_local(self) -> None:
+        """Drop all that this machine keeps of the archive."""
+        await self.search.forget()
+        if self.local is not None:
+            await self.local.shelf.clear()
 
     @property
     def erasure(self) -> Erasure:

@@ -14,6 +14,8 @@ from .caching import local_of, search_folder
 from .index.policy import IndexPolicy
 from .keys import RUNS, TRACES, VERIFICATION
 from .locations import open_blocking
+from .longterm.blocking import Retention
+from .longterm.order import Order
 from .objects.shelf import Shelf
 from .runtime import BlockingRuntime, iterate, iterate_parts, run
 from .session import SessionCore
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.erasing import Receipt
+    from .longterm.maintenance import Maintained
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
-    from .model import Committed, Filters, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
+    from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
@@ -204,9 +208,34 @@ class SessionStore:
 
         An unknown id is no error; what was kept beside it goes all the same. A delete that was interrupted is finished
         by the next, or by `cleanup`. What stays is a tombstone for each stream: the id, times, a version and the ids of
-        commits. Raises `OutcomeUnknown` also where the session is gone and something kept beside it could not go.
+        commits. Raises `SessionHeld`, and deletes nothing, while a hold keeps it; and `OutcomeUnknown` also where the
+        session is gone and something kept beside it could not go.
         """
         return run(self._one(session_id).delete())
+
+    def hold(self, session_id: str, reason: str, *, who: str | None = None) -> Hold:
+        """Keep a session from being deleted, by whatever path, until the hold is released; return the hold.
+
+        It binds deletes, the rules of retention and erasure alike: they see it in the very swap that would delete. It
+        does not freeze the session, to which may be written as ever. A session has as many holds as reasons (64 at
+        most); the same `reason` by the same `who` counts once. Both are text of 1 to 1,000 characters. Raises
+        `SessionNotFound` for an unknown or deleted id, `InvalidOption` for a wrong text, `TooLarge` for too many holds.
+        """
+        return run(self._one(session_id).hold(reason, who))
+
+    def release(self, session_id: str, hold_id: str | None = None) -> int:
+        """Take a hold off a session, by its id, or (None) all of them; return how many were taken off.
+
+        Raises `SessionNotFound`.
+        """
+        return run(self._one(session_id).release(hold_id))
+
+    def holds(self) -> Iterator[SessionInfo]:
+        """Iterate over the sessions that are held; `SessionInfo.holds` says why, by whom and since when.
+
+        Reads the head of every session, for the heads alone are the truth: one request a session.
+        """
+        return iterate(self._archive.held())
 
     def remains(self, session_id: str) -> Remains:
         """List all that is stored of a session: after a delete, nothing but tombstones, and what a bucket keeps.
@@ -220,7 +249,8 @@ class SessionStore:
         """Remove the earlier versions that a bucket with versioning keeps of a session's objects, for good.
 
         Also those of a session that lives: its current objects stay. What rights, holds or retention periods forbid
-        to remove is kept, and said. Elsewhere there are none.
+        to remove is kept, and said. Elsewhere there are none. Raises `SessionHeld`
+        while a hold keeps the session.
         """
         return run(self._one(session_id).erase_versions())
 
@@ -410,6 +440,44 @@ class SessionStore:
         """Publish to the index what `IndexPolicy(publish_every=…)` holds back: before a function is frozen, say."""
         run(self._archive.index.publisher.flush())
 
+    @property
+    def retention(self) -> Retention:
+        """The rules by which sessions are deleted."""
+        return Retention(self._archive)
+
+    def maintain(
+        self,
+        *,
+        seconds: float | None = None,
+        requests: int | None = None,
+        older_than: float = 86_400.0,
+        wait: float = 86_400.0,
+        dry_run: bool = False,
+    ) -> Maintained:
+        """Do all the upkeep that is due in one pass: compaction, the rules of retention, clean-up, index check.
+
+        It may be broken off, repeated, and run beside others and beside itself. It stops once `seconds` or `requests`
+        (None: no bound) are used up, some moments and requests later at the most but for the merging and the check of
+        the index, which are done whole; the next pass goes on from there. `older_than` is that of `cleanup`; what a
+        rule deletes stands in a plan for `wait` seconds before. Both are from 0 to a hundred years, by the store's
+        clock. With `dry_run` nothing is changed. Raises `AccessDenied` before anything is changed if rights are
+        missing, `InvalidOption` for what is out of bounds.
+        """
+        order = Order(seconds, requests, older_than, wait, dry_run)
+        return run(self._archive.maintain(order))
+
+    def erase(self, *, dry_run: bool = False, **filters: Unpack[Filters]) -> Receipt:
+        """Erase every session for which the `filters` hold, from everywhere; return the receipt.
+
+        Each is deleted with all that is kept beside it and the earlier versions that a bucket keeps; the index is
+        merged, so that no page holds what was said of them, plans of retention that name them go, and so does
+        all that this machine keeps of the archive. Then it is looked whether anything is left. Held sessions
+        stay, and the receipt names them. With `dry_run` nothing is changed. What fails stands in the receipt, and
+        erasing again goes on. Raises, before anything is changed, `InvalidOption` without a filter, `AccessDenied`
+        where a right is missing without which nothing can be deleted or proved, and what listing raises.
+        """
+        return run(self._archive.erase(filters, dry_run=dry_run))
+
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""
         return run(self._archive.check())
@@ -543,6 +611,14 @@ class Session:
     def delete(self) -> bool:
         """See `SessionStore.delete`."""
         return run(self._core.delete())
+
+    def hold(self, reason: str, *, who: str | None = None) -> Hold:
+        """See `SessionStore.hold`."""
+        return run(self._core.hold(reason, who))
+
+    def release(self, hold_id: str | None = None) -> int:
+        """See `SessionStore.release`."""
+        return run(self._core.release(hold_id))
 
     def remains(self) -> Remains:
         """See `SessionStore.remains`."""

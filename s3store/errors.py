@@ -13,6 +13,7 @@
     │   ├── OutcomeUnknown
     │   ├── SessionDeleted
     │   ├── SessionExists
+    │   ├── SessionHeld
     │   └── SessionNotFound
     ├── FixTheCall              the call can never succeed as it is
     │   ├── InvalidOption
@@ -100,6 +101,10 @@ class SessionDeleted(Decide):
 
 class SessionExists(Decide):
     """`create` was called for an id that has a session."""
+
+
+class SessionHeld(Decide):
+    """A hold keeps the session from being deleted; nothing of it was. The message tells how many, not for what."""
 
 
 class SessionNotFound(Decide):

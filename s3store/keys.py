@@ -15,12 +15,20 @@ from typing import Literal, NamedTuple
 
 from .errors import InvalidSessionId
 
+RETENTION = "retention/rules.json"
+"""The rules of retention, and who set them when."""
+RETENTION_PLANS = "retention/plans/"
+"""The prefix of the plans: each names sessions that are to be deleted by a rule, once it has stood for long enough."""
+MAINTENANCE = "retention/progress.json"
+"""How far the last pass of maintenance has come, where its budget ran out."""
 ARCHIVE = "archive.json"
 """The archive's own record: format, id, and what the store can do."""
 SESSIONS = "sessions/"
 """The prefix of everything that belongs to a session."""
 CHECKS = "check/"
 """The prefix under which the capability check works; everything there may be deleted."""
+INDEX = "index/"
+"""The prefix of the whole index."""
 INDEX_LOG = "index/log/"
 """The prefix of the index's log: what changed since the pages were written, one empty object each."""
 INDEX_PAGES = "index/pages/"
@@ -187,6 +195,11 @@ def log_key(ulid: str, entry: str) -> str:
 def entry_of_log_key(key: str) -> str:
     """Return the entry that rides in a key of the log; empty where there is none."""
     return key[len(INDEX_LOG) :].replace("/", "").partition("-")[2]
+
+
+def plan_key(ulid: str) -> str:
+    """Return the key of a plan of retention."""
+    return f"{RETENTION_PLANS}{ulid}.json"
 
 
 def page_key(name: str) -> str:

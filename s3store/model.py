@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MAX_METADATA_BYTES = 256 * 1024
 """The most metadata that a session has, in bytes of JSON. It is written with every commit."""
 
+MAX_HOLDS = 64
+"""How many holds a session has at most: they are written with every commit."""
+_LONGEST_HOLD = 1000
 _LARGEST_HEADER_INTEGER = 2**64 - 1
 _SMALLEST_HEADER_INTEGER = -(2**63)
 
@@ -135,6 +138,38 @@ METADATA_FIELDS = frozenset(known.name for known in fields(Metadata))
 _TEXTS = ("name", "agent", "channel", "room", "sender", "parent", "state")
 
 
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why a session may not be deleted, by whom that was said, and when (UTC)."""
+
+    id: str
+    """A ULID; what `release` takes."""
+    reason: str
+    who: str | None
+    at: datetime
+
+    @classmethod
+    def of(cls, hold_id: str, reason: str, who: str | None, at: datetime) -> Hold:
+        """Make one. Raises `InvalidOption` for a reason or a name that is empty, over 1,000 characters, or no text."""
+        for name, value in (("reason", reason), ("who", who)):
+            _text(name, value)
+            if value is not None and not 1 <= len(value.strip()) <= len(value) <= _LONGEST_HOLD:
+                raise InvalidOption(f"{name}: a hold's takes 1 to {_LONGEST_HOLD:,} characters, not only blanks")
+        if reason is None:
+            raise InvalidOption("reason: a hold needs one")
+        return cls(hold_id, reason, who, at)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return it as it stands in a head."""
+        said = {"id": self.id, "reason": self.reason, "at": format_time(self.at)}
+        return said if self.who is None else {**said, "who": self.who}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, JsonValue]) -> Hold:
+        """Read what `to_json` wrote. Raises `InvalidOption`, `ValueError`, `TypeError` or `LookupError` else."""
+        return cls.of(str(found["id"]), found["reason"], found.get("who"), parse_time(found["at"]))
+
+
 @dataclass(frozen=True)
 class SessionInfo:
     """A session without its messages."""
@@ -151,6 +186,8 @@ class SessionInfo:
     created_at: datetime
     updated_at: datetime
     metadata: Metadata
+    holds: tuple[Hold, ...] = ()
+    """What keeps it from being deleted."""
 
 
 Place: TypeAlias = Literal["hot", "cold"]

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from .changes import Append, Clear, Extend, RemoveLast, Replace, ReplaceLast, Update
 from .errors import InvalidOption, SessionNotFound
-from .keys import ARTIFACTS, encode_id
+from .keys import ARTIFACTS, TRANSCRIPT, StreamKeys, encode_id
 from .model import Transcript
 from .siblings.artifacts import ArtifactsCore
 from .siblings.bundle import BundleCore
 from .siblings.events import EventsCore
 from .siblings.inbox.core import InboxCore
-from .streams.terms import Terms
+from .streams.change import Workplace
+from .streams.holding import Holding, Releasing
+from .streams.terms import Terms, refuse_held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from .archive import Archive
     from .changes import Change
     from .longterm.reports import ErasedVersions, Remains
-    from .model import Committed, Record, SessionInfo
+    from .model import Committed, Hold, Record, SessionInfo
     from .siblings.bundle import Pieces
     from .siblings.model import ArtifactLimits, Bundle
     from .streams.head import Head
@@ -120,6 +122,32 @@ class SessionCore:
         await self._met()
         return await self._archive.removal.delete(self.id, self._terms())
 
+    async def hold(self, reason: str, who: str | None) -> Hold:
+        """See `SessionStore.hold`."""
+        await self._archive.ready_to_write()
+        await self._met()
+        place = self._place()
+        holding = Holding(place, self._terms(), reason, who)
+        landed = await self._streams.swap(place.keys, holding)
+        head = landed.base.state if landed.proposal is None else landed.proposal.state
+        found = None if head is None else holding.found_in(head)
+        if found is None:
+            raise AssertionError("what landed has the hold")
+        return found
+
+    async def release(self, hold_id: str | None) -> int:
+        """See `SessionStore.release`."""
+        await self._archive.ready_to_write()
+        await self._met()
+        place = self._place()
+        landed = await self._streams.swap(place.keys, Releasing(place, self._terms(), hold_id))
+        if landed.proposal is None or landed.base.state is None:
+            return 0
+        return len(landed.base.state.holds) - len(landed.proposal.state.holds)
+
+    def _place(self) -> Workplace:
+        return Workplace(self._archive.store, self._archive.runtime, StreamKeys.of(self.id, TRANSCRIPT))
+
     async def remains(self) -> Remains:
         """See `SessionStore.remains`."""
         return await self._archive.erasure.remains(self.id)
@@ -127,6 +155,7 @@ class SessionCore:
     async def erase_versions(self) -> ErasedVersions:
         """See `SessionStore.erase_versions`."""
         await self._archive.ready_to_write()
+        refuse_held(self.id, await self._archive.removal.head(StreamKeys.of(self.id, TRANSCRIPT)))
         return await self._archive.erasure.erase_versions(self.id)
 
     async def resolve(self, commit_id: str) -> bool:

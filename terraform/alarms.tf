@@ -39,6 +39,23 @@ resource "aws_cloudwatch_metric_alarm" "log_length" {
   tags                = local.tags
 }
 
+resource "aws_cloudwatch_metric_alarm" "maintenance" {
+  count               = length(module.maintenance)
+  alarm_name          = "${var.bucket}-maintenance-left"
+  alarm_description   = "Maintenance ran, and some of it failed: the function's log says what."
+  namespace           = "s3store"
+  metric_name         = "Failures"
+  dimensions          = { FunctionName = "${var.bucket}-maintenance" }
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topics
+  tags                = local.tags
+}
+
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   count               = var.agent == null ? 0 : 1
   alarm_name          = "${var.bucket}-agent-dead-letters"

@@ -19,6 +19,7 @@ from s3store import (
     AsyncEvents,
     AsyncInbox,
     AsyncInboxMessage,
+    AsyncRetention,
     AsyncSession,
     AsyncSessionIndex,
     AsyncSessionStore,
@@ -44,7 +45,7 @@ QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 """Gives up soon, and hardly pauses."""
 
 
-FACES = (AsyncSession, AsyncSessionIndex, AsyncEvents, AsyncArtifacts, AsyncInbox, AsyncInboxMessage)
+FACES = (AsyncSession, AsyncSessionIndex, AsyncRetention, AsyncEvents, AsyncArtifacts, AsyncInbox, AsyncInboxMessage)
 """What an asyncio face hands out that is one itself."""
 
 
@@ -57,7 +58,7 @@ class InStep:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
-        if isinstance(found, AsyncSessionIndex):
+        if isinstance(found, AsyncSessionIndex | AsyncRetention):
             return InStep(found, self.runner)
         if not inspect.ismethod(found):
             return found

@@ -18,6 +18,7 @@ from s3store import (
     AsyncEvents,
     AsyncInbox,
     AsyncInboxMessage,
+    AsyncRetention,
     AsyncSession,
     AsyncSessionIndex,
     AsyncSessionStore,
@@ -25,6 +26,7 @@ from s3store import (
     Events,
     Inbox,
     InboxMessage,
+    Retention,
     Session,
     SessionIndex,
     SessionStore,
@@ -39,6 +41,7 @@ PAIRS: list[tuple[type, type]] = [
     (SessionStore, AsyncSessionStore),
     (Session, AsyncSession),
     (SessionIndex, AsyncSessionIndex),
+    (Retention, AsyncRetention),
     (Events, AsyncEvents),
     (Traces, AsyncTraces),
     (Artifacts, AsyncArtifacts),
@@ -47,11 +50,11 @@ PAIRS: list[tuple[type, type]] = [
     (Broker, AsyncBroker),
     (SessionsTool, AsyncSessionsTool),
 ]
-HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification", "inbox"}
+HANDED_OUT = {"session", "index", "retention", "artifacts", "traces", "runs", "verification", "inbox"}
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {
-    "close", "session", "scan", "check", "warm", "cleanup", "index", "list", "page", "count", "running", "stuck",
-    "search", "flush",
+    "close", "session", "scan", "holds", "check", "warm", "cleanup", "index", "list", "page", "count", "running",
+    "stuck", "search", "retention", "maintain", "erase", "flush",
 }  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def signature(method: Any) -> inspect.Signature:
 
 def spelled(text: object) -> str:
     """A type as it is written, in the words of the blocking face."""
-    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox|Broker)", "", str(text))
+    return re.sub(r"\bAsync(?=Iterator|Session|Artifacts|Events|Traces|Inbox|Broker|Retention)", "", str(text))
 
 
 @pytest.mark.parametrize(("blocking", "asynchronous"), PAIRS)

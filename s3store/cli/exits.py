@@ -34,7 +34,7 @@ MEANINGS = (
     (SOME_FAILED, "some of many failed, or a local file could not be read or written"),
     (USAGE, "the call is wrong: an option, a message, an id, a setting"),
     (NOT_FOUND, "there is no such session, or no such artifact of it"),
-    (CONFLICT, "the session exists, was changed or was deleted meanwhile; or the index was"),
+    (CONFLICT, "the session exists, is held, was changed or was deleted meanwhile; or the index was changed"),
     (UNAVAILABLE, "the store cannot be reached now; nothing was written, try again"),
     (DENIED, "rights or bucket are missing, or the store is not fit for an archive"),
     (CORRUPT, "what is stored is damaged, or of a format that this version does not know"),

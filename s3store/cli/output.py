@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..model import Record, SessionSummary
 
 _LISTED_METADATA = METADATA_FIELDS - {"attributes"}
-_FACTS = [field.name for field in fields(SessionInfo) if field.name != "metadata"]
+_FACTS = [field.name for field in fields(SessionInfo) if field.name not in {"metadata", "holds"}]
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 _STEP = 1024
 
@@ -101,6 +101,7 @@ def info_json(info: SessionInfo) -> dict[str, JsonValue]:
         "size": info.size,
         "created_at": format_time(info.created_at),
         "updated_at": format_time(info.updated_at),
+        **({"holds": [hold.to_json() for hold in info.holds]} if info.holds else {}),
         **info.metadata.to_json(),
     }
 

@@ -86,6 +86,12 @@ class IndexCore:
             await verify.fix(found.differences)
         return found
 
+    async def still_says(self, ids: frozenset[str]) -> int:
+        """Return of how many of these deleted sessions the index still holds metadata."""
+        from .verify import Verify
+
+        return await Verify(self._store, self._runtime, self.contents, ()).telling(ids)
+
     async def rebuild(self, progress: Callable[[Done], None] | None) -> Rebuilt:
         """See `SessionIndex.rebuild`."""
         from .rebuild import Rebuild

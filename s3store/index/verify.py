@@ -84,6 +84,14 @@ class Verify:
                 mended += 1
         return mended
 
+    async def telling(self, ids: frozenset[str]) -> int:
+        """Return of how many of these sessions, all deleted, the index still says more than a tombstone does."""
+
+        def tells(entry: Entry) -> bool:
+            return not entry.deleted or bool(entry.fields.keys() - _OF_A_TOMBSTONE)
+
+        return sum((await self._indexed(tells, ids)).values())
+
     async def _look_again(self, suspects: Sequence[Difference]) -> list[Difference]:
         # The heads first: what they say by now must be in an index that is read afterwards.
         ids = [found.session_id for found in suspects]
@@ -118,6 +126,9 @@ class Verify:
 
 
 _UNREADABLE = object()
+_OF_A_TOMBSTONE = frozenset({
+    "id", "incarnation", "version", "updated_at", "created_at", "count", "size", "deleted", "provisional", "renewed",
+})  # fmt: skip
 
 
 def _said(entry: Entry) -> _Said:

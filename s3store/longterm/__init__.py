@@ -1,1 +1,1 @@
-"""What an archive needs over the years: the clean-up of what nothing names, and the proof that something is gone."""
+"""What an archive needs over the years: clean-up, rules of retention, maintenance, erasure and its proof."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..errors import CallAPerson, StoreUnavailable
 from ..keys import CHECKS, TRANSCRIPT, stored_key
 from ..objects.base import ObjectAnswer
+from .clock import stores_time
 from .reports import CleanedUp, CleanUpProgress
 from .stored import stored_sessions
 from .suspects import Freed, Suspect
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .stored import StoredSession
 
 _TOGETHER = 256
-_ATTEMPTS = 8
 
 
 class CleanUp:
@@ -49,7 +49,7 @@ class CleanUp:
         archive could not be listed.
         """
         report = CleanedUp(dry_run)
-        cutoff = await self._stores_time() - timedelta(seconds=older_than)
+        cutoff = await stores_time(self._store, self._runtime) - timedelta(seconds=older_than)
         await self._clean_checks(cutoff, report)
         async for found in stored_sessions(self._store, self._runtime, self._prefixes):
             report.sessions += len(found.sessions)
@@ -59,18 +59,6 @@ class CleanUp:
             if progress is not None:
                 progress(CleanUpProgress(found.prefixes, report.sessions, report.removed.total()))
         return report
-
-    async def _stores_time(self) -> datetime:
-        """Ask the store for its time, by storing something and looking when that was: no local clock will do."""
-        for _ in range(_ATTEMPTS):
-            key = f"{CHECKS}{self._runtime.ulid()}/time"
-            await self._store.put(key, b"")
-            listed = await self._store.list_page(key)
-            await self._store.delete(key)
-            if listed.objects:
-                return listed.objects[0].modified
-            # Another clean-up, for which nothing is too young, has removed it.
-        raise StoreUnavailable(f"{CHECKS}: other clean-ups are at work", may_have_landed=False)
 
     def _suspect(self, session: StoredSession, cutoff: datetime, report: CleanedUp) -> Suspect | None:
         """Sort what is listed of a session. Most are done with that, without a request of their own."""

@@ -32,8 +32,12 @@ class Erasure:
         return Remains(session_id, (*found, *uploads))
 
     async def erase_versions(self, session_id: str) -> ErasedVersions:
-        """Remove every version that is no current object, and say which could not be."""
-        versions = await self._store.list_versions(session_prefix(session_id))
+        """Remove every version of a session's objects that is no current object, and say which could not be."""
+        return await self.erase_earlier(session_prefix(session_id))
+
+    async def erase_earlier(self, prefix: str) -> ErasedVersions:
+        """Do so for all objects under a prefix."""
+        versions = await self._store.list_versions(prefix)
         # A delete marker goes only after all that it hides: else the newest of that would be the object again.
         hidden = [version for version in versions if not version.is_current and not version.is_delete_marker]
         kept = await self._remove(hidden)

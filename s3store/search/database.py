@@ -135,6 +135,7 @@ class Database:
     def __init__(self, path: Path | None) -> None:
         self._file = DerivedFile(path, _SCHEMA, _VERSION)
         self.close = self._file.close
+        self.remove = self._file.remove
 
     def pages(self) -> frozenset[str]:
         """Return the names of the pages of the index that the file has taken in."""

@@ -49,6 +49,16 @@ class DerivedFile:
         with self._lock:
             self._drop()
 
+    def remove(self) -> None:
+        """Close the file and remove it: what SQLite deletes stays in its free pages. Raises `StoreUnavailable`."""
+        with self._lock:
+            self._drop()
+            if self._path is not None:
+                try:
+                    self._remove()
+                except OSError as error:
+                    raise StoreUnavailable(f"search: {error.strerror}", may_have_landed=False) from None
+
     def do(self, work: Callable[[sqlite3.Connection], T], *, writes: bool = False) -> T:
         """Run `work` in a transaction.
 

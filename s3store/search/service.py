@@ -67,6 +67,11 @@ class SearchCore:
         found, _ = await self._answered(lambda database: database.in_order(expression, prefix, limit))
         return [entry.summary() for entry in found]
 
+    async def forget(self) -> None:
+        """Remove the file with all texts; the next search makes it anew."""
+        database = self._opened or Database(await self._place())
+        await self._runtime.offload(database.remove)
+
     async def close(self) -> None:
         """Close the file."""
         if self._opened is not None:

@@ -19,7 +19,7 @@ from .frames import compress
 from .head import HISTORY, Head, pack_head
 from .records import Stamp
 from .segments import Segment, pack_segment
-from .terms import Terms, living
+from .terms import Terms, living, refuse_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,6 +145,7 @@ class StreamChange:
             metadata=draft.metadata,
             siblings=draft.siblings,
             consumption=draft.consumption,
+            holds=() if live is None else live.holds,
             extra={} if live is None else live.extra,
             **next_version(head, self.commit_id, now),
         )
@@ -253,6 +254,7 @@ class Deletion:
         """Return the tombstone for `base`."""
         head = base.state
         self._terms.check(self._place.keys.session_id, head)
+        refuse_held(self._place.keys.session_id, head)
         if living(head) is None and not self._listed and not self._always:
             return None
         tombstone = tombstone_after(self._place, head, self.commit_id)

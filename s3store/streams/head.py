@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import CorruptObject, FixTheCall, UnsupportedFormat
 from ..jsontext import check_json
 from ..keys import TRANSCRIPT, StreamKeys
-from ..model import Metadata, SessionInfo
+from ..model import Hold, Metadata, SessionInfo
 from ..times import END_OF_TIME, format_time, parse_time
 from .consumption import UNTOUCHED, Consumption
 from .frames import Unpacked, _split, pack, unpack
@@ -29,7 +29,7 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds",
 })  # fmt: skip
 
 
@@ -61,11 +61,13 @@ class Head:
     """In a transcript's tombstone: the incarnation of each sibling, by its stream, that was deleted with it. One that
     still lives is what a delete that died half-way has left."""
     idle: int = 0
-    """How many of the last commits changed nothing but the fence."""
+    """How many of the last commits changed nothing but the fence, or the holds."""
     siblings: Mapping[str, str] = field(default_factory=dict)
     """The commit that each sibling was at, by the sibling's name, when all were last saved together."""
     consumption: Consumption = UNTOUCHED
     """How far the records have been worked off: for an inbox."""
+    holds: tuple[Hold, ...] = ()
+    """What keeps the session from being deleted: in the head itself, so that the very swap that deletes sees it."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Header fields of a later version, kept as they are."""
     size: int = 0
@@ -97,6 +99,7 @@ class Head:
             self.created_at,
             self.updated_at,
             self.metadata,
+            self.holds,
         )
 
 
@@ -125,6 +128,8 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
         header["siblings"] = dict(head.siblings)
     if head.consumption != UNTOUCHED:
         header["taken"] = head.consumption.to_json()
+    if head.holds:
+        header["holds"] = [hold.to_json() for hold in head.holds]
     if head.deleted_at is not None:
         header["deleted"] = {"at": format_time(head.deleted_at)}
         if head.deleted_with:
@@ -204,6 +209,7 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         idle=whole_number(header.get("idle", 0)),
         siblings=_texts(header.get("siblings", {})),
         consumption=Consumption.from_json(header.get("taken", {})),
+        holds=tuple(Hold.from_json(found) for found in header.get("holds", ())),
         extra=extra,
         size=size,
     )

@@ -121,6 +121,11 @@ class Removal:
         """Read a head, which may be a tombstone; None if there is none."""
         return (await self._streams.read_head(keys)).state
 
+    async def is_held(self, session_id: str) -> bool:
+        """Tell whether a hold keeps a session from being deleted, as things stand."""
+        live = living(await self.head(StreamKeys.of(session_id, TRANSCRIPT)))
+        return live is not None and bool(live.holds)
+
     async def told_id(self, key: str) -> str | None:
         """Return the session's id that a head or a segment tells; None if it is gone or tells none."""
         try:

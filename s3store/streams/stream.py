@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from .change import Plan
     from .draft import Sizes
     from .fence import Fencing
+    from .holding import Holding, Releasing
     from .segments import Segment
 
 INBOX_SEAL = 64 * 1024
@@ -166,7 +167,7 @@ class Streams:
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)
         return landed
 
-    async def swap(self, keys: StreamKeys, change: Fencing | Deletion) -> Landed[Head]:
+    async def swap(self, keys: StreamKeys, change: Fencing | Deletion | Holding | Releasing) -> Landed[Head]:
         """Run a change of a head, and tell the index what stands then. Raises what the commit protocol raises."""
         async with self._turns.of(keys.head):
             self._guesses.forget(keys.head)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import Conflict, SessionDeleted, SessionExists, SessionNotFound
+from ..errors import Conflict, SessionDeleted, SessionExists, SessionHeld, SessionNotFound
 
 if TYPE_CHECKING:
     from .head import Head
@@ -39,3 +39,13 @@ class Terms:
 def living(head: Head | None) -> Head | None:
     """Return the head unless it is a tombstone."""
     return head if head is not None and head.deleted_at is None else None
+
+
+def refuse_held(session_id: str, head: Head | None) -> None:
+    """Raise `SessionHeld` where a hold keeps the session of this head from being deleted."""
+    live = living(head)
+    if live is not None and live.holds:
+        raise SessionHeld(
+            f"session {session_id!r}: {len(live.holds)} hold{'s keep' if len(live.holds) > 1 else ' keeps'} it from "
+            "being deleted; `s3store hold ls` shows them"
+        )

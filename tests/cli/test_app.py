@@ -33,6 +33,7 @@ EXITS = {
     errors.OutcomeUnknown: 8,
     errors.SessionDeleted: 4,
     errors.SessionExists: 4,
+    errors.SessionHeld: 4,
     errors.SessionNotFound: 3,
     errors.StoreNotCapable: 6,
     errors.StoreUnavailable: 5,

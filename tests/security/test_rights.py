@@ -102,6 +102,15 @@ CALLS: dict[str, Call] = {
     "inbox.receive": (sent_and_taken,),
     "delete": (interrupted, lambda s, _: s.delete("a")),
     "cleanup": (interrupted, lambda s, _: s.cleanup(older_than=0)),
+    "hold": (lambda s, _: s.hold("a", "r"),),
+    "release": (lambda s, _: s.hold("a", "r"), lambda s, _: s.release("a")),
+    "holds": (lambda s, _: list(s.holds()),),
+    "retention.set": (lambda s, _: s.retention.set("age 7y -> delete"),),
+    "retention.remove": (lambda s, _: s.retention.remove(),),
+    "retention.rules": (lambda s, _: s.retention.rules(),),
+    "retention.plan": (lambda s, _: s.retention.plan(),),
+    "maintain": (interrupted, lambda s, _: s.maintain(older_than=0)),
+    "erase": (interrupted, lambda s, _: s.erase(id_prefix="a")),
     "remains": (lambda s, _: s.remains("a"),),
     "erase_versions": (lambda s, _: s.erase_versions("a"),),
     "index.compact": (lambda s, _: s.index.compact(everything=True),),
@@ -131,6 +140,7 @@ DONE_WITHOUT = {
     ("artifacts.put of over 8 MiB", "s3:AbortMultipartUpload"),
     ("artifacts.put of over 8 MiB", "s3:ListBucketMultipartUploads"),
     ("delete", "s3:AbortMultipartUpload"),
+    ("erase", "s3:AbortMultipartUpload"),
     ("check", "s3:GetBucketVersioning"),
 }
 """Rights that a row's calls do without, where they have to; the docs say what is then left behind."""

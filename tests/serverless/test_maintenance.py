@@ -37,46 +37,33 @@ def store(objects: MemoryStore) -> Iterator[SessionStore]:
         yield store
 
 
-def test_the_log_is_merged_and_what_nobody_needs_is_removed(store: SessionStore) -> None:
+def test_the_log_is_merged_and_what_nobody_needs_is_removed(store: SessionStore, objects: MemoryStore) -> None:
     lines: list[str] = []
-    handler = maintenance_handler(store=store, cleanup_older_than=0, emit=lines.append)
+    handler = maintenance_handler(store=store, older_than=0, emit=lines.append)
     assert store.index.status().log >= 20
-    report = handler({}, FakeContext(seconds=900))
-    merged = report["merged"]
-    assert isinstance(merged, int)
-    assert merged >= 20
-    assert report == {"merged": merged, "log": 0, "removed": 1, "failures": 0, "complete": True}
-    # The clean-up has left a tombstone for the session that never was, and that is an entry.
-    assert handler({}, FakeContext(seconds=900)) == {**report, "merged": 1, "removed": 0}
-    assert handler({}, FakeContext(seconds=900)) == {**report, "merged": 0, "removed": 0}
+    report: dict[str, Any] = handler({}, FakeContext(seconds=900))
+    assert report["complete"] is True
+    assert report["failures"] == []
+    assert report["steps"]["compact"]["merged"] >= 20
+    assert ORPHAN not in keys_of(objects)
     assert len(list(store.list())) == 20
     metrics: dict[str, Any] = json.loads(lines[0])
-    assert {name: metrics[name] for name in ("FunctionName", "LogLength", "Merged", "Removed", "Failures")} == {
-        "FunctionName": "upkeep",
-        "LogLength": 0,
-        "Merged": merged,
-        "Removed": 1,
-        "Failures": 0,
-    }
+    told = {name: metrics[name] for name in ("FunctionName", "LogLength", "Failures", "Incomplete")}
+    assert told == {"FunctionName": "upkeep", "LogLength": report["log"], "Failures": 0, "Incomplete": 0}
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert {metric["Name"] for metric in directive["Metrics"]} == {"LogLength", "Merged", "Removed", "Failures"}
+    assert {metric["Name"] for metric in directive["Metrics"]} == {"LogLength", "Failures", "Incomplete"}
 
 
-def test_the_clean_up_ends_in_time_and_goes_on_another_time(store: SessionStore, objects: MemoryStore) -> None:
-    handler = maintenance_handler(store=store, cleanup_older_than=0, reserve=30, emit=lambda _: None)
-    short = handler({}, FakeContext(seconds=34, step=1))
-    assert short["complete"] is False
-    assert short["merged"] != 0
-    none = handler({}, FakeContext(seconds=29))
-    assert (none["merged"], none["removed"], none["complete"]) == (0, 0, False)
-    assert handler({}, FakeContext(seconds=900))["complete"] is True
+def test_a_pass_ends_in_time_and_the_next_one_goes_on(store: SessionStore, objects: MemoryStore) -> None:
+    lines: list[str] = []
+    handler = maintenance_handler(store=store, older_than=0, reserve=30, emit=lines.append)
+    assert handler({}, FakeContext(seconds=30))["complete"] is False
+    assert json.loads(lines[0])["Incomplete"] == 1
+    assert ORPHAN in keys_of(objects)
+    for _ in range(5):
+        if handler({}, FakeContext(seconds=900))["complete"]:
+            break
     assert ORPHAN not in keys_of(objects)
-
-
-def test_without_a_clean_up_nothing_is_removed(store: SessionStore, objects: MemoryStore) -> None:
-    report = maintenance_handler(store=store, cleanup_older_than=None, emit=lambda _: None)({}, None)
-    assert report.keys() == {"merged", "log"}
-    assert run(objects.get(ORPHAN)).body
 
 
 def test_an_outage_fails_the_invocation(monkeypatch: pytest.MonkeyPatch, objects: MemoryStore) -> None:
@@ -89,7 +76,7 @@ def test_an_outage_fails_the_invocation(monkeypatch: pytest.MonkeyPatch, objects
             maintenance_handler(store=store, emit=lambda _: None)({}, None)
 
 
-@pytest.mark.parametrize("wrong", [{"cleanup_older_than": -1}, {"cleanup_older_than": float("nan")}, {"reserve": -1}])
+@pytest.mark.parametrize("wrong", [{"reserve": -1}, {"reserve": float("nan")}])
 def test_wrong_numbers_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InvalidOption, match=next(iter(wrong))):
         maintenance_handler(**wrong)  # type: ignore[arg-type]

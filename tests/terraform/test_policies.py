@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.s3
 
 ROLES = ("reader", "writer", "maintainer")
-OF_THE_MAINTAINER = {"remains", "erase_versions"}
+OF_THE_MAINTAINER = {"remains", "erase", "erase_versions"}
 """What only a maintainer may call."""
 OF_ALL = {name for row in ROWS for name in row.calls if row.rights <= {"s3:GetObject", "s3:ListBucket"}}
 CALLS_OF = {"reader": OF_ALL, "writer": CALLS.keys() - OF_THE_MAINTAINER, "maintainer": CALLS.keys()}
@@ -149,7 +149,7 @@ def test_a_blind_write_of_what_is_replaced_by_compare_and_swap_is_refused(record
     assert {key.rpartition("/")[2].partition(".")[0] for key in heads} >= {
         "transcript", "traces", "runs", "artifacts", "inbox",
     }  # fmt: skip
-    assert blind - heads == {"/agents/index/manifest.json"}
+    assert blind - heads == {"/agents/index/manifest.json", "/agents/retention/rules.json"}
     assert others
     assert not any(HEAD.fullmatch(key) for key in others)
     for key in ("archive.json", "sessions/00/v/verification.jsonl.zst"):

@@ -1,0 +1,49 @@
+"""The rules of retention on the blocking face."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..runtime import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..archive import Archive
+    from .policies import RuleBook
+
+
+class Retention:
+    """The rules by which `SessionStore.maintain` deletes sessions: `SessionStore.retention`.
+
+    The archive keeps them, with who set them when. Of the rules for a session those of the narrowest scope hold, and of
+    several as narrow those by which it stays longest. A held session is never deleted.
+    """
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def set(self, rules: str, *, agent: str | None = None, labels: Iterable[str] = (), who: str | None = None) -> bool:
+        """Set the rules for the sessions of an agent, with these labels, or for all; tell whether they were others.
+
+        `rules` is text such as `age 7y -> delete`: see `s3store.longterm.rules`. `who` is kept with them. Raises
+        `InvalidOption`, before anything is written, for rules that are wrong, contradict each other, or that nothing
+        here can carry out; it says where.
+        """
+        return run(self._archive.set_rules(rules, agent, labels, who))
+
+    def remove(self, *, agent: str | None = None, labels: Iterable[str] = (), who: str | None = None) -> bool:
+        """Take the rules for just this scope away; tell whether there were any."""
+        return run(self._archive.set_rules(None, agent, labels, who))
+
+    def rules(self) -> RuleBook:
+        """Return all rules, and the history of their changes."""
+        return run(self._archive.retention.book())
+
+    def plan(self) -> Mapping[str, int]:
+        """Say what the rules would do now, in numbers, and do nothing.
+
+        `planned`: due, and in no plan yet; `pending`: in a plan that was written before; `held`: due but for a hold;
+        `not due`: only the index made it look due. Costs two requests for each session that looks due.
+        """
+        return run(self._archive.foresee_retention())
