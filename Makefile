@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 VENV_ASYNC := .venv-async
 VENV_SERVERS := .venv-servers
+VENV_CHECKOV := .venv-checkov
 PIP := pip install --quiet --disable-pip-version-check
 # One process of tests for each core: make test WORKERS=0 runs them all in one.
 WORKERS ?= auto
 
-.PHONY: demo test test-blocking test-async test-long test-integrations test-servers soak soak-servers coverage \
+.PHONY: demo test test-blocking test-async test-long test-integrations test-servers test-terraform lambda-zip soak soak-servers coverage \
 	mutations fuzz lint types format build check clean
 
 demo: $(VENV)/.installed
@@ -47,6 +48,16 @@ test-servers: $(VENV)/.installed-for-tests $(VENV_ASYNC)/.installed-for-tests $(
 SERVER ?= ministack
 soak-servers: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed
 	$(VENV)/bin/python -m tests.servers.soak --installed $(SERVERS_FOLDER) --seconds $(SECONDS) $(SERVER)
+
+# The Terraform module: by terraform and its provider where they are found (TF_PLUGINS), and by checkov.
+test-terraform: $(VENV)/.installed-for-tests $(VENV_SERVERS)/.installed $(VENV_CHECKOV)/.installed
+	S3STORE_TEST_MINISTACK=$(CURDIR)/$(VENV_SERVERS)/bin/ministack $(VENV)/bin/python -m pytest tests/terraform $(ARGS)
+	cd terraform && ../$(VENV_CHECKOV)/bin/checkov --directory . --config-file .checkov.yaml
+
+# The zips of the functions: build/s3store-maintenance.zip, and one with the agent of examples/.
+lambda-zip: $(VENV)/.installed
+	$(VENV)/bin/python terraform/build_zip.py build/s3store-maintenance.zip
+	$(VENV)/bin/python terraform/build_zip.py build/s3store-agent.zip examples/serverless_agent.py
 
 # Simulated histories for as long as you say: make soak SECONDS=3600
 SECONDS ?= 600
@@ -91,7 +102,7 @@ build: $(VENV)/.installed-for-lint
 check: test lint types build
 
 clean:
-	rm -rf $(VENV) $(VENV_ASYNC) $(VENV_SERVERS) .venv-integrations build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV_ASYNC) $(VENV_SERVERS) $(VENV_CHECKOV) .venv-integrations build dist .demo *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -116,4 +127,9 @@ $(VENV_ASYNC)/.installed-for-tests: pyproject.toml
 $(VENV_SERVERS)/.installed: tests/servers/requirements.txt
 	$(PYTHON) -m venv $(VENV_SERVERS)
 	$(VENV_SERVERS)/bin/$(PIP) --requirement $<
+	touch $@
+
+$(VENV_CHECKOV)/.installed:
+	$(PYTHON) -m venv $(VENV_CHECKOV)
+	$(VENV_CHECKOV)/bin/$(PIP) 'checkov>=3.2,<4'
 	touch $@

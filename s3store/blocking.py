@@ -461,6 +461,10 @@ class SessionStore:
         """
         return run(self._archive.clean_up(older_than, progress, dry_run=dry_run))
 
+    def flush(self) -> None:
+        """Publish to the index what `IndexPolicy(publish_every=…)` holds back: before a function is frozen, say."""
+        run(self._archive.index.publisher.flush())
+
     @property
     def retention(self) -> Retention:
         """The rules by which sessions are deleted."""

@@ -61,6 +61,7 @@ _ENCODED = tuple(chr(byte) if byte in _PLAIN else f"%{byte:02x}" for byte in ran
 _ESCAPE = re.compile(rb"%([0-9a-f]{2})")
 _BODY_NAME = re.compile(r"([0-9a-f]{64}-)?[0-9a-z]{26}")
 _SESSION_PART = re.compile(rf"[0-9a-f]{{2}}/(?!\.{{1,2}}$)[A-Za-z0-9._~%-]{{1,{_LONGEST_ENCODED_ID}}}")
+_BELL = re.compile(rf"(?:^|/)(?P<bell>{MAIL}(?P<part>[0-9a-f]{{2}}/[^/]+)/[0-9a-z]{{26}})$")
 _HEAD_KEY = re.compile(r"sessions/[0-9a-f]{2}/([^/]+)/([a-z]+)\.jsonl\.zst")
 _PACK_NAME = re.compile(r"(?!records/)[a-z][a-z0-9_]{0,39}/[0-9]{4}/[0-9]{2}/[0-9a-z]{26}")
 _PACK_SUFFIX = ".parquet"
@@ -168,7 +169,18 @@ def transcript_head(session_id: str) -> str:
 
 def bell_key(session_id: str, ulid: str) -> str:
     """Return the key of a bell of a session."""
-    return f"{MAIL}{session_part(session_id)}/{ulid}"
+    return bells_of(session_id) + ulid
+
+
+def bells_of(session_id: str) -> str:
+    """Return the prefix of the bells of a session."""
+    return f"{MAIL}{session_part(session_id)}/"
+
+
+def bell_of_object(object_key: str) -> str | None:
+    """Return the key of a bell, within the archive, from that of its object in a bucket; None if it is no bell."""
+    match = _BELL.search(object_key)
+    return None if match is None or not is_session_part(match["part"]) else match["bell"]
 
 
 def part_of_bell(key: str) -> str:

@@ -463,6 +463,10 @@ class AsyncSessionStore:
         """
         return await self._archive.clean_up(older_than, progress, dry_run=dry_run)
 
+    async def flush(self) -> None:
+        """Publish to the index what `IndexPolicy(publish_every=…)` holds back: before a function is frozen, say."""
+        await self._archive.index.publisher.flush()
+
     @property
     def retention(self) -> AsyncRetention:
         """The rules by which sessions are deleted."""

@@ -31,6 +31,10 @@ import s3store, tempfile
 with tempfile.TemporaryDirectory() as folder, s3store.SessionStore(f"file://{folder}/archive") as store:
     store.append("a", "x")
 """
+_EVENT = """
+from s3store.serverless import agent_handler
+agent_handler(list, store="memory://")({"Event": "s3:TestEvent"}, None)
+"""
 _REQUEST = """
 from s3store import S3Options, S3StoreError
 from s3store.objects.s3_blocking import S3BlockingStore
@@ -68,8 +72,9 @@ def loaded_by(code: str) -> set[str]:
         "import s3store; s3store.SessionStore('s3://bucket/prefix', s3=s3store.S3Options(region='eu-central-1'))",
         _DIRECTORY,
         "import s3store; s3store.AsyncSessionStore('s3://bucket/prefix')",
+        _EVENT,
     ],
-    ids=["import", "star", "cache", "memory", "s3-opened", "directory", "s3-opened-async"],
+    ids=["import", "star", "cache", "memory", "s3-opened", "directory", "s3-opened-async", "serverless"],
 )
 def test_no_sdk_is_loaded_before_something_is_sent(code: str) -> None:
     assert loaded_by(code) & HEAVY == set()

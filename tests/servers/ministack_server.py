@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 
 class MinistackServer(ServerProcess):
-    """An S3 server by ministack. Enter it to start it and to wait until it answers.
+    """An S3 server by ministack, with other `services` of AWS too if named. Enter it to start it and wait for it.
 
     ministack pins a botocore of its own, which the environment with aioboto3 cannot have: there, name the
     command of another environment in `S3STORE_TEST_MINISTACK`.
     """
+
+    def __init__(self, services: str = "s3") -> None:
+        super().__init__()
+        self._services = services
 
     @staticmethod
     def command() -> str | None:
@@ -47,6 +51,6 @@ class MinistackServer(ServerProcess):
         return {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "SERVICES": "s3",
+            "SERVICES": self._services,
             "LOG_LEVEL": "ERROR",
         }

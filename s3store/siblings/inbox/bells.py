@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from ...errors import CorruptObject
-from ...keys import MAIL, bell_key, id_of_part, part_of_bell, session_part
+from ...keys import MAIL, bell_key, bells_of, id_of_part, part_of_bell, session_part
 from ...objects.base import NoSuchKey, all_keys, remove_all
 
 if TYPE_CHECKING:
@@ -66,6 +66,15 @@ class Bells:
             by_part.setdefault(part_of_bell(key), []).append(key)
         found = await self._runtime.gather([self._rung(part, bells) for part, bells in by_part.items()])
         return [rung for rung in found if rung is not None]
+
+    async def of(self, session_id: str) -> list[str]:
+        """Return the keys of all bells of a session."""
+        return await all_keys(self._store, bells_of(session_id))
+
+    async def session_of(self, bell: str) -> str | None:
+        """Return the id of the session that a bell was rung for; None if only the bell told it, and is gone."""
+        rung = await self._rung(part_of_bell(bell), [bell])
+        return None if rung is None else rung.session_id
 
     async def take_down(self, bells: Iterable[str]) -> None:
         """Remove bells that were listed before the inbox was found empty."""
