@@ -8,8 +8,8 @@ PIP := pip install --quiet --disable-pip-version-check
 # One process of tests for each core: make test WORKERS=0 runs them all in one.
 WORKERS ?= auto
 
-.PHONY: demo test test-blocking test-async test-long test-integrations test-servers test-terraform lambda-zip soak soak-servers coverage \
-	mutations fuzz lint types format build check clean
+.PHONY: demo test test-blocking test-async test-long test-integrations test-servers test-terraform lambda-zip \
+	soak soak-servers coverage mutations fuzz lint types format build check clean
 
 demo: $(VENV)/.installed
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" examples/demo.sh
