@@ -142,7 +142,8 @@ class ClaudeSessionStore:
     async def _finish(self, work: Callable[..., Coroutine[Any, Any, T]], *given: object) -> T:
         """Run work of the core: on the event loop, or in a thread where the archive blocks."""
         if self._is_blocking:
-            return await to_thread.run_sync(lambda: run(work(*given)))
+            found: T = await to_thread.run_sync(lambda: run(work(*given)))
+            return found
         _must_be_asyncio()
         return await work(*given)
 
