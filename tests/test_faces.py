@@ -51,7 +51,7 @@ HANDED_OUT = {"session", "index", "artifacts", "traces", "runs", "verification",
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {
     "close", "session", "scan", "check", "warm", "cleanup", "index", "list", "page", "count", "running", "stuck",
-    "search", "export",
+    "search", "export", "copy_to",
 }  # fmt: skip
 
 
