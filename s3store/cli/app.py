@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, str] = {
     "inbox": "Show the messages that wait for a session.",
     "rm": "Delete sessions.",
     "export": "Write sessions to files.",
+    "copy": "Copy sessions to another archive.",
     "artifacts": "List, get, put and remove artifacts.",
     "traces": "Show the traces of a session.",
     "index": "Look after the index, which the listings read.",

@@ -19,7 +19,7 @@ class CopiedSession:
     id: str
     outcome: Outcome
     records: int = 0
-    """How many records were written to the target, those of traces, runs and verification counted in."""
+    """How many records were written to the target, those beside the transcript counted in."""
     reason: str | None = None
     """Why it was refused or failed."""
 
