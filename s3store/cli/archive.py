@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import BucketNotFound
+from ..errors import BucketNotFound, InvalidOption
 from ..locations import directory_of
 from .settings import CONFIG, SWITCHES, Settings, resolve
 
@@ -67,9 +67,14 @@ def open_store(*, to_write: bool = False) -> SessionStore:
 
 
 def open_store_at(url: str, *, to_write: bool = False) -> SessionStore:
-    """Open the archive at a URL, which the settings of S3 hold for as well. As `open_store`, but without a cache."""
-    given = {**click.get_current_context().meta.get(_GIVEN, {}), "url": url}
-    return _open(resolve(given, os.environ), False, to_write=to_write)
+    """Open the archive at a URL, which the settings of S3 hold for as well. As `open_store`, but without a cache.
+
+    Raises `InvalidOption` also where the settings say offline.
+    """
+    found = resolve({**click.get_current_context().meta.get(_GIVEN, {}), "url": url}, os.environ)
+    if found.found["offline"].value:
+        raise InvalidOption(f"{found.found['offline'].origin}: this has to ask the store")
+    return _open(found, False, to_write=to_write)
 
 
 def _open(found: Settings, cache: CacheChoice, *, to_write: bool) -> SessionStore:

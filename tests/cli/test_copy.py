@@ -52,6 +52,7 @@ def test_a_mistyped_source_is_no_empty_archive(cli: Cli, far: str, tmp_path: Pat
     assert cli("copy", far, cli.url).exit_code == 6
     assert cli("copy", cli.url, "ftp://x").exit_code == 2
     assert cli("copy", cli.url).exit_code == 2
+    assert cli("--offline", "copy", cli.url, far).exit_code == 2
     assert not (tmp_path / "far").exists()
 
 

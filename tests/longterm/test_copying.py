@@ -167,13 +167,28 @@ def test_filters_leave_sessions_out(source: SessionStore, target: SessionStore) 
     assert [session.id for session in target.list()] == ["b"]
 
 
-def test_a_copy_follows_its_session_wherever_it_goes(source: SessionStore, target: SessionStore) -> None:
+@pytest.mark.parametrize("parts", ["whole", "small_parts"])
+def test_a_copy_follows_its_session_wherever_it_goes(request: pytest.FixtureRequest, parts: str) -> None:
+    if parts == "small_parts":
+        request.getfixturevalue(parts)
+    with opened() as source, opened() as target:
+        _follow(source, target)
+
+
+def _follow(source: SessionStore, target: SessionStore) -> None:
     source.extend("s", ["a", "b"], keys=["1", "2"])
     source.copy_to(target)
     steps = [
         (lambda: source.append("s", "c"), "updated"),
         (lambda: source.update("s", state="idle"), "updated"),
         (lambda: source.replace_last("s", "d"), "rewritten"),
+        (
+            lambda: source.extend("s", [{"n": n, "text": "x" * 100} for n in range(30)], keys=map(str, range(30))),
+            "updated",
+        ),
+        (lambda: source.replace_last("s", "e"), "rewritten"),
+        (lambda: source.append("s", "again", key="7"), "unchanged"),
+        (lambda: source.append("s", "f", key="new"), "updated"),
         (lambda: source.save("s", ["a", "z"]), "rewritten"),
         (lambda: source.clear("s"), "rewritten"),
         (lambda: source.traces("s").append("t"), "updated"),
@@ -185,6 +200,9 @@ def test_a_copy_follows_its_session_wherever_it_goes(source: SessionStore, targe
         assert outcome(source, target) == expected
         assert told(target, "s") == told(source, "s")
         assert outcome(source, target) == "unchanged"
+        for key in ("1", "7", "29", "new"):
+            given = any(record.key == key for record in source.records("s"))
+            assert any(record.key == key for record in target.records("s")) == given
 
 
 def test_a_copy_follows_over_more_commits_than_a_head_remembers(source: SessionStore, target: SessionStore) -> None:
@@ -393,10 +411,13 @@ def test_wrong_filters_are_refused_before_anything_is_written(source: SessionSto
 
 def test_sixteen_sessions_at_once_leave_threads_to_read_their_segments(small_parts: None) -> None:
     objects = AllAtOnce()
-    with opened() as target, SessionStore(objects) as source:
-        for number in range(16):
-            for message in range(3):
-                source.append(f"s{number}", message)
-        objects.close_gate(16)
-        assert finishes(lambda: source.copy_to(target))
-        assert target.count() == 16
+    source, target = SessionStore(objects), opened()
+    for number in range(16):
+        for message in range(3):
+            source.append(f"s{number}", message)
+    objects.close_gate(16)
+    # Closed only if it ended: what waits for itself keeps a close waiting as well.
+    assert finishes(lambda: source.copy_to(target))
+    assert target.count() == 16
+    source.close()
+    target.close()

@@ -263,10 +263,20 @@ def test_sixteen_sessions_at_once_leave_threads_to_read_their_segments(small_par
     ids = (f"s{number}" for number in range(10_000))
     together = [each for each in ids if session_part(each).startswith("00")][:16]
     objects = AllAtOnce()
-    with SessionStore(objects) as store:
-        for session_id in together:
-            for message in range(3):
-                store.append(session_id, message)
-        objects.close_gate(len(together))
-        assert finishes(lambda: store.export(folder, form="jsonl.zst"))
+    store = SessionStore(objects)
+    for session_id in together:
+        for message in range(3):
+            store.append(session_id, message)
+    objects.close_gate(len(together))
+    # Closed only if it ended: what waits for itself keeps a close waiting as well.
+    assert finishes(lambda: store.export(folder, form="jsonl.zst"))
+    store.close()
     assert verify_export(folder).sessions == 16
+
+
+def test_two_processes_may_begin_an_export_at_once(store: SessionStore, folder: Path) -> None:
+    # What one that has just begun has made by then.
+    (folder / "data").mkdir(parents=True)
+    (folder / "manifest").mkdir()
+    (folder / ".export.0.part").touch()
+    assert store.export(folder, form="csv").sessions == 40
