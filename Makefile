@@ -32,7 +32,7 @@ test-async: $(VENV_ASYNC)/.installed-for-tests $(VENV_SERVERS)/.installed
 	$(VENV_ASYNC)/bin/python -m pytest -n $(WORKERS) -m "aioboto3 and not long" $(ARGS)
 
 # The frameworks' own conformance suites and ours, each in an environment of its own: make test-integrations ONLY=strands
-ONLY ?= claude-agent-sdk openai-agents langgraph pydantic-ai strands google-adk agent-framework
+ONLY ?= claude-agent-sdk openai-agents langgraph pydantic-ai strands google-adk agent-framework duckdb dask
 test-integrations:
 	PYTHON=$(PYTHON) tests/integrations/run $(ONLY)
 

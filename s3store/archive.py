@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .jsontext import JsonValue
+    from .longterm.copying.reports import Copied, CopiedSession
     from .longterm.erasing import Receipt
     from .longterm.erasure import Erasure
     from .longterm.exports.export import Exported
@@ -185,6 +186,14 @@ class Archive:
         from .longterm.exports.layout import Layout, partitions_of
 
         return await Export(self, Layout(folder), form).run(filters, partitions_of(partitions), progress)
+
+    async def copy_to(
+        self, target: Archive, progress: Callable[[CopiedSession], None] | None, filters: Filters, *, replace: bool
+    ) -> Copied:
+        """See `SessionStore.copy_to`."""
+        from .longterm.copying.copy import Copy
+
+        return await Copy(self, target, replace=replace).run(filters, progress)
 
     @cached_property
     def search(self) -> SearchCore:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .index.heads import Done
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
+    from .longterm.copying.reports import Copied, CopiedSession
     from .longterm.erasing import Receipt
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
@@ -442,6 +443,30 @@ class SessionStore:
         else or an export with other filters, and where pyarrow is missing; `OSError` where a file cannot be written.
         """
         return run(self._archive.export(Path(folder), form, partitions, progress, filters))
+
+    def copy_to(
+        self,
+        target: SessionStore,
+        *,
+        replace: bool = False,
+        progress: Callable[[CopiedSession], None] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Copied:
+        """Copy sessions for which the `filters` hold to another archive, or what is new of them since the last time.
+
+        They come with their traces, runs, verification reports and artifacts, what is said of them and their times;
+        records keep their numbers, times, commits and keys. What a session has in the target is followed wherever it
+        went here, as long as it is what came from here. One that was changed there as well is refused, as is one that
+        came from elsewhere, unless it is an earlier part of the one here; with `replace` they become what they are
+        here. What was deleted there is copied anew; inboxes and sessions without a transcript are not copied.
+        Stopped at any moment and done again, a copy goes on; both archives may be used meanwhile. It goes through this
+        process, some 8 MiB of compressed sessions at a time or one that is larger; large artifacts in parts. Costs some
+        six reads for a session that has not changed. `progress` is told of each session.
+
+        A session that is refused, or that could not be read or written, is told in the report and does not keep others
+        from being copied. Raises `InvalidOption` for wrong arguments, and what opening the target for writing does.
+        """
+        return run(self._archive.copy_to(target._archive, progress, filters, replace=replace))
 
     def cleanup(
         self,

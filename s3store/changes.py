@@ -14,6 +14,7 @@ from .model import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
 
     from .jsontext import JsonValue
     from .model import Record
@@ -163,6 +164,32 @@ class Consume:
         self.consumption = consumption
 
 
+class Transplant:
+    """Put records in the place of all that there are, as they stand in another archive; a copy makes it.
+
+    `lines` are all of them, with their numbers, times, commits and keys. The first `same` of them are what stands here
+    already, so that they need not be written again.
+    """
+
+    __slots__ = ("lines", "same")
+
+    def __init__(self, lines: bytes, same: int) -> None:
+        self.lines = lines
+        self.same = same
+
+
+class CopyOf:
+    """Say which commit of another archive's stream this commit makes a copy of, and take its times; a copy makes it."""
+
+    __slots__ = ("commit", "created_at", "incarnation", "updated_at")
+
+    def __init__(self, commit: str, incarnation: str, created_at: datetime, updated_at: datetime) -> None:
+        self.commit = commit
+        self.incarnation = incarnation
+        self.created_at = created_at
+        self.updated_at = updated_at
+
+
 Change: TypeAlias = (
     Append
     | Extend
@@ -176,6 +203,8 @@ Change: TypeAlias = (
     | Touch
     | SavedWith
     | Consume
+    | Transplant
+    | CopyOf
 )
 """Any of the changes of this module."""
 

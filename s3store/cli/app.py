@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "pack": "Put idle sessions, many together, into Parquet files.",
     "unpack": "Give packed sessions objects of their own again.",
     "export": "Write sessions to files, or check an export.",
+    "copy": "Copy sessions to another archive.",
     "artifacts": "List, get, put and remove artifacts.",
     "traces": "Show the traces of a session.",
     "index": "Look after the index, which the listings read.",

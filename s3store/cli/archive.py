@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import BucketNotFound
+from ..errors import BucketNotFound, InvalidOption
 from ..locations import directory_of
 from .settings import CONFIG, SWITCHES, Settings, resolve
 
 if TYPE_CHECKING:
     from ..blocking import SessionStore
+    from ..caching import CacheChoice
 
 _GIVEN = "s3store.cli.given"
 _HELP = {
@@ -61,13 +62,28 @@ def open_store(*, to_write: bool = False) -> SessionStore:
     Raises `InvalidOption`; and `BucketNotFound` for a directory that is not there, unless it is `to_write`: a mistyped
     path is no empty archive.
     """
+    found = settings()
+    return _open(found, found.cache(), to_write=to_write)
+
+
+def open_store_at(url: str, *, to_write: bool = False) -> SessionStore:
+    """Open the archive at a URL, which the settings of S3 hold for as well. As `open_store`, but without a cache.
+
+    Raises `InvalidOption` also where the settings say offline.
+    """
+    found = resolve({**click.get_current_context().meta.get(_GIVEN, {}), "url": url}, os.environ)
+    if found.found["offline"].value:
+        raise InvalidOption(f"{found.found['offline'].origin}: this has to ask the store")
+    return _open(found, False, to_write=to_write)
+
+
+def _open(found: Settings, cache: CacheChoice, *, to_write: bool) -> SessionStore:
     from ..blocking import SessionStore
 
-    found = settings()
     url = found.url()
     if url.startswith("file:") and not to_write and not os.path.isdir(directory_of(url)):
         raise BucketNotFound(f"{url}: there is no such directory; the first write makes one")
-    return SessionStore(url, s3=found.s3(), cache=found.cache())
+    return SessionStore(url, s3=found.s3(), cache=cache)
 
 
 def workers() -> int:

@@ -76,7 +76,7 @@ class Incoming:
     @property
     def is_small(self) -> bool:
         """Whether it goes up in one request, if at all."""
-        return isinstance(self._content, Held) and len(self._content.data) <= PART
+        return self._content.size is not None and self._content.size <= PART
 
     async def entry(self, before: ArtifactSet, fence: int) -> Entry:
         """Return the artifact as a record names it, with its body uploaded where it needs one."""

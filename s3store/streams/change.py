@@ -16,7 +16,7 @@ from ..version import WRITER
 from .commit import Known, Landed, Proposal
 from .draft import Chunk, Draft, Outcome, SegmentReader, Sizes, segment_of, within_key_budget
 from .frames import compress
-from .head import HISTORY, Head, pack_head
+from .head import HISTORY, Copied, Head, pack_head
 from .records import Stamp
 from .segments import Segment, pack_segment
 from .terms import Terms, living, refuse_held
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from ..changes import Change
+    from ..changes import Change, CopyOf
     from ..keys import StreamKeys
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
@@ -134,6 +134,8 @@ class StreamChange:
         incarnation = self._incarnation_after(head) if live is None else live.incarnation
         chunks, tail, tail_count = draft.finish()
         sealed = await self._seal(chunks, incarnation, fence=0 if head is None else head.fence)
+        copy = draft.copied
+        created_at, updated_at = _times(copy, head, now)
         grown = Head(
             incarnation=incarnation,
             segments=within_key_budget([*draft.segments, *sealed]),
@@ -141,13 +143,14 @@ class StreamChange:
             tail_frame=compress(tail),
             tail_count=tail_count,
             tail_keys=frozenset(draft.tail_keys),
-            created_at=now if live is None else live.created_at,
+            created_at=created_at,
             metadata=draft.metadata,
             siblings=draft.siblings,
             consumption=draft.consumption,
             holds=() if live is None else live.holds,
+            copied=_copied(copy, live, self.commit_id),
             extra={} if live is None else live.extra,
-            **next_version(head, self.commit_id, now),
+            **next_version(head, self.commit_id, updated_at),
         )
         if raises_fence:
             grown = replace(grown, fence=grown.fence + 1)
@@ -215,6 +218,20 @@ class StreamChange:
         segment = segment_of(chunk, name, data)
         self._usable[same] = segment
         return segment
+
+
+def _times(copy: CopyOf | None, head: Head | None, now: datetime) -> tuple[datetime, datetime]:
+    """Return when a stream was made and changed last: a copy takes its original's times, and never goes back."""
+    if copy is None:
+        live = living(head)
+        return now if live is None else live.created_at, now
+    return copy.created_at, copy.updated_at if head is None else max(copy.updated_at, head.updated_at + ONE_TICK)
+
+
+def _copied(copy: CopyOf | None, live: Head | None, commit_id: str) -> Copied | None:
+    if copy is None:
+        return None if live is None else live.copied
+    return Copied(copy.commit, copy.incarnation, commit_id)
 
 
 class NextVersion(TypedDict):

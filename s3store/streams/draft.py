@@ -15,6 +15,7 @@ from ..changes import (
     Change,
     Clear,
     Consume,
+    CopyOf,
     Derive,
     Extend,
     MarkActive,
@@ -23,6 +24,7 @@ from ..changes import (
     ReplaceLast,
     SavedWith,
     Touch,
+    Transplant,
     Update,
 )
 from ..errors import CorruptObject, InvalidOption
@@ -32,7 +34,17 @@ from ..times import format_time, parse_time
 from .consumption import UNTOUCHED
 from .frames import compress
 from .idempotency import MAX_DIGESTS, digest
-from .records import Stamp, cut_into, decode_records, encode_lines, keys_of, same_at_start, split_last, split_lines
+from .records import (
+    Stamp,
+    cut_into,
+    decode_records,
+    encode_lines,
+    keys_of,
+    lines_since,
+    same_at_start,
+    split_last,
+    split_lines,
+)
 from .segments import Segment, content_digest, content_of_lines
 
 if TYPE_CHECKING:
@@ -103,6 +115,7 @@ class Draft:
         self.siblings = {} if base is None else dict(base.siblings)
         self.consumption = UNTOUCHED if base is None else base.consumption
         self.tail_keys: set[bytes] = set() if base is None else set(base.tail_keys)
+        self.copied: CopyOf | None = None
         self.outcome = Outcome()
         self.touched = False
         self._kept = b"" if base is None else base.tail
@@ -142,6 +155,9 @@ class Draft:
                 self._saved_with(change)
             case Consume():
                 self._consume(change)
+            case CopyOf():
+                self.copied = change
+                self.touched = True
             case Touch():
                 self.touched = True
             case _:
@@ -160,6 +176,8 @@ class Draft:
                 self.outcome.removed += await self._take_last()
             case Clear():
                 self._clear()
+            case Transplant():
+                self._transplant(change)
             case _:
                 # Reached only by a caller without a type checker.
                 raise InvalidOption(f"{type(change).__name__} is no change; see s3store.changes")
@@ -316,6 +334,28 @@ class Draft:
         self.tail_keys = set()
         self._forget_keys()
         self.touched = True
+
+    def _transplant(self, change: Transplant) -> None:
+        kept = self._cut_at(change.same)
+        lines = lines_since(change.lines, kept)
+        self._fresh, self._fresh_count = lines, lines.count(b"\n")
+        self._forget_digests(self._kept)
+        self.tail_keys.update(_digests(lines))
+        self._forget_keys()
+        self.outcome.appended += self._fresh_count
+        self.touched = True
+
+    def _cut_at(self, most: int) -> int:
+        """Cut the draft down to at most so many records, whole segments of them; return how many they are."""
+        before = self.count
+        tail = self._kept + self._fresh
+        whole = [segment for segment in self.segments if segment.first + segment.count <= most]
+        self._kept_count = most - self.sealed if len(whole) == len(self.segments) else 0
+        self.segments = whole
+        self._kept = tail[: len(tail) - len(lines_since(tail, self._kept_count))]
+        self._fresh, self._fresh_count = b"", 0
+        self.outcome.cleared += before - self.count
+        return self.count
 
     def _update(self, change: Update) -> None:
         changed = self.metadata.changed(change.fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CorruptObject, FixTheCall, UnsupportedFormat
 from ..jsontext import check_json
@@ -29,8 +29,19 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds", "packed",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds", "packed", "copied",
 })  # fmt: skip
+
+
+class Copied(NamedTuple):
+    """What a copy from another archive says of itself."""
+
+    of: str
+    """The commit that the other archive's stream was at."""
+    incarnation: str
+    """The incarnation of that stream."""
+    by: str
+    """The commit that made the copy. A later one that changes more than the fence makes it more than a copy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,8 @@ class Head:
     packed: tuple[Segment, ...] = ()
     """Where all of its records stand in a pack as well, once that is so: the segments of the thin head that is to take
     its place. Any commit that changes more than the fence takes them away."""
+    copied: Copied | None = None
+    """What it was copied from last, whatever was changed since."""
     extra: Mapping[str, JsonValue] = field(default_factory=dict)
     """Header fields of a later version, kept as they are."""
     size: int = 0
@@ -100,6 +113,16 @@ class Head:
     def total_size(self) -> int:
         """The bytes of the head and all its segments."""
         return self.size + sum(segment.size for segment in self.segments)
+
+    @property
+    def last_change(self) -> str | None:
+        """The last commit that changed more than the fence; None if so many followed that it is forgotten."""
+        return self.commits[-1 - self.idle] if self.idle < len(self.commits) else None
+
+    @property
+    def copy(self) -> Copied | None:
+        """What this is a copy of; None if it is none, or was changed since."""
+        return self.copied if self.copied is not None and self.copied.by == self.last_change else None
 
     def info(self, session_id: str) -> SessionInfo:
         """Return what a caller is told of the session."""
@@ -145,6 +168,8 @@ def pack_head(keys: StreamKeys, head: Head) -> bytes:
         header["taken"] = head.consumption.to_json()
     if head.holds:
         header["holds"] = [hold.to_json() for hold in head.holds]
+    if head.copied is not None:
+        header["copied"] = head.copied._asdict()
     if head.deleted_at is not None:
         header["deleted"] = {"at": format_time(head.deleted_at)}
         if head.deleted_with:
@@ -226,9 +251,14 @@ def _read(header: dict[str, JsonValue], lines: bytes, frame: bytes, size: int) -
         consumption=Consumption.from_json(header.get("taken", {})),
         holds=tuple(Hold.from_json(found) for found in header.get("holds", ())),
         packed=tuple(Segment.from_json(found) for found in header.get("packed", ())),
+        copied=_copied(header.get("copied")),
         extra=extra,
         size=size,
     )
+
+
+def _copied(found: JsonValue) -> Copied | None:
+    return None if found is None else Copied(*(text_of(found[name]) for name in Copied._fields))
 
 
 def _texts(found: JsonValue) -> dict[str, str]:

@@ -92,6 +92,14 @@ def split_last(lines: bytes) -> tuple[bytes, bytes]:
     return lines[:cut], lines[cut:]
 
 
+def lines_since(lines: bytes, first: int) -> bytes:
+    """Return the lines from the one numbered `first`, from 0, on."""
+    start = 0
+    for _ in range(first):
+        start = lines.index(b"\n", start) + 1
+    return lines[start:]
+
+
 def cut_into(lines: bytes, most: int) -> list[bytes]:
     """Cut lines, where one ends, into parts of at most `most` bytes; a longer line is a part of its own."""
     parts: list[bytes] = []

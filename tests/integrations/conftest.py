@@ -11,6 +11,8 @@ _SHOWN_BY = {
     "strands": "strands",
     "google_adk": "google",
     "agent_framework": "agent_framework",
+    "duckdb": "duckdb",
+    "dask": "distributed",
 }
 
 collect_ignore = [folder for folder, module in _SHOWN_BY.items() if find_spec(module) is None]

@@ -11,12 +11,14 @@ import pytest
 import zstandard
 
 from s3store import InvalidOption, SessionStore
-from s3store.keys import transcript_head
+from s3store.keys import session_part, transcript_head
 from s3store.longterm.exports.verify import verify_export
 from s3store.longterm.parquet import records_of
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 from s3store.streams.frames import unpack
+
+from .gates import AllAtOnce, finishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -255,3 +257,26 @@ def test_files_are_private(store: SessionStore, folder: Path) -> None:
     store.export(folder, form="csv")
     assert {path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*")) if path.is_dir()} == {0o700}
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o600}
+
+
+def test_sixteen_sessions_at_once_leave_threads_to_read_their_segments(small_parts: None, folder: Path) -> None:
+    ids = (f"s{number}" for number in range(10_000))
+    together = [each for each in ids if session_part(each).startswith("00")][:16]
+    objects = AllAtOnce()
+    store = SessionStore(objects)
+    for session_id in together:
+        for message in range(3):
+            store.append(session_id, message)
+    objects.close_gate(len(together))
+    # Closed only if it ended: what waits for itself keeps a close waiting as well.
+    assert finishes(lambda: store.export(folder, form="jsonl.zst"))
+    store.close()
+    assert verify_export(folder).sessions == 16
+
+
+def test_two_processes_may_begin_an_export_at_once(store: SessionStore, folder: Path) -> None:
+    # What one that has just begun has made by then.
+    (folder / "data").mkdir(parents=True)
+    (folder / "manifest").mkdir()
+    (folder / ".export.0.part").touch()
+    assert store.export(folder, form="csv").sessions == 40

@@ -58,6 +58,19 @@ def broken_off(store: SessionStore, file: Path) -> None:
         store.artifacts("b").put("iterator", breaking())
 
 
+def copied_from_memory(store: SessionStore, _: Path) -> None:
+    with SessionStore("memory://") as source:
+        source.append("c", "x")
+        source.append("new", "x")
+        source.artifacts("new").put("n", MIDDLE)
+        assert source.copy_to(store, replace=True).is_complete
+
+
+def copied_to_memory(store: SessionStore, _: Path) -> None:
+    with SessionStore("memory://") as target:
+        assert store.copy_to(target).is_complete
+
+
 Call = tuple["Callable[[SessionStore, Path], object]", ...]
 CALLS: dict[str, Call] = {
     "load": (lambda s, _: s.load("a"), lambda s, _: s.load("b")),
@@ -72,6 +85,8 @@ CALLS: dict[str, Call] = {
     "running": (lambda s, _: s.running(),),
     "stuck": (lambda s, _: s.stuck(1),),
     "scan": (lambda s, _: list(s.scan()),),
+    "export": (lambda s, file: s.export(file, form="csv"),),
+    "copy_to": (copied_to_memory,),
     "search": (lambda s, _: s.search("word"),),
     "traces.load": (lambda s, _: s.traces("a").load(),),
     "artifacts.list": (lambda s, _: s.artifacts("a").list(),),
@@ -98,6 +113,7 @@ CALLS: dict[str, Call] = {
     "artifacts.put": (lambda s, _: s.artifacts("a").put("m", "small"), lambda s, _: s.artifacts("a").put("m", MIDDLE)),
     "artifacts.remove": (lambda s, _: s.artifacts("a").remove("n"),),
     "artifacts.save": (lambda s, _: s.artifacts("a").save([]),),
+    "copy_to as its target": (copied_from_memory,),
     "inbox.send": (lambda s, _: s.inbox("a").send("x"),),
     "inbox.receive": (sent_and_taken,),
     "delete": (interrupted, lambda s, _: s.delete("a")),

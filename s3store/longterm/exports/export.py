@@ -131,7 +131,8 @@ class Export:
         hashed = _Hashed(file)
         writer = self._form.writer(hashed)
         for together in _windows(listed):
-            for snapshot in await self._archive.runtime.gather([self._read(each.id) for each in together]):
+            # Each reads segments side by side in its turn.
+            for snapshot in await self._archive.runtime.branches([self._read(each.id) for each in together]):
                 if snapshot is None:
                     report.gone += 1
                     continue

@@ -28,6 +28,7 @@ PARTITIONS = tuple(f"{number:02x}" for number in range(256))
 """The names of all partitions."""
 
 _HEADER, _DATA, _MANIFEST = "export.json", "data", "manifest"
+_UNFINISHED_HEADER = ".export.*.part"
 
 
 class Layout:
@@ -42,8 +43,10 @@ class Layout:
 
         Raises `InvalidOption` where the folder holds something else.
         """
+        # Looked at before the header is: what is there before that has its name is no part of an export.
+        strange = self._has_strange_files()
         if not self.has_header:
-            if self.folder.is_dir() and any(self.folder.iterdir()):
+            if strange:
                 raise InvalidOption(f"{self.folder}: is not empty, and no export; take another folder")
             for folder in (_DATA, _MANIFEST):
                 self._tree.make_folders(str(self.folder.absolute() / folder))
@@ -53,6 +56,10 @@ class Layout:
             raise InvalidOption(
                 f"{self.folder}: holds an export with another {found.difference(header)}; it goes on only with the same"
             )
+
+    def _has_strange_files(self) -> bool:
+        """Tell whether there are files other than a header, also one that somebody is just about to write."""
+        return not all(path.parent == self.folder and path.match(_UNFINISHED_HEADER) for path in self.files())
 
     @property
     def has_header(self) -> bool:

@@ -1,0 +1,1 @@
+"""Copies sessions from one archive to another: `SessionStore.copy_to`."""
