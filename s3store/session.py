@@ -32,15 +32,16 @@ class SessionCore:
     """One session of an archive.
 
     A bound one belongs to the incarnation that it meets first, and raises `SessionDeleted` once that is gone; one that
-    is not bound takes what it finds.
+    is not bound takes what it finds. Its commits seal a tail of `seal` bytes at the latest, if that is given.
     """
 
-    def __init__(self, archive: Archive, session_id: str, *, bound: bool) -> None:
+    def __init__(self, archive: Archive, session_id: str, *, bound: bool, seal: int | None = None) -> None:
         encode_id(session_id)  # a wrong id is refused before anything is sent
         self.id = session_id
         self.incarnation: str | None = None
         self._archive = archive
         self._streams = archive.streams
+        self._seal = seal
         self.bound = bound
 
     async def commit(
@@ -57,7 +58,7 @@ class SessionCore:
             raise InvalidOption("commit needs at least one change")
         terms = Terms(must_exist, must_be_new, _version(expected_version), self.incarnation)
         await self._archive.ready_to_write()
-        committed = await self._streams.commit(self.id, changes, terms)
+        committed = await self._streams.commit(self.id, changes, terms, seal=self._seal)
         self._meet(committed.info)
         return committed
 

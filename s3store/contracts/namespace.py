@@ -32,16 +32,18 @@ def archive_of(store: SessionStore | AsyncSessionStore, face: type) -> Archive:
 class Namespace:
     """The sessions of one contract. A *key* is a session's id in the words of the contract: any text at all.
 
-    Without a `name` they are all sessions of the archive, by their ids.
+    Without a `name` they are all sessions of the archive, by their ids. A contract that commits many small changes to
+    large sessions gives a `seal`: each commit writes the open tail again, and a tail of so many bytes is sealed.
     """
 
-    def __init__(self, archive: Archive, name: str | None) -> None:
+    def __init__(self, archive: Archive, name: str | None, *, seal: int | None = None) -> None:
         self.archive = archive
+        self._seal = seal
         self._prefix = "" if name is None else name + "/"
 
     def session(self, key: str) -> SessionCore:
         """Return a session, as it is in the archive. Raises `InvalidSessionId`."""
-        return SessionCore(self.archive, self.id_of(key), bound=False)
+        return SessionCore(self.archive, self.id_of(key), bound=False, seal=self._seal)
 
     def id_of(self, key: str) -> str:
         """Return the id that a session has in the archive. Raises `InvalidSessionId` if the key is no text."""

@@ -98,6 +98,22 @@ class Thread:
         found = [place for place in self.checkpoints if place[0] == namespace]
         return self.checkpoints[max(found)] if found else None
 
+    def ancestors(self, checkpoint: Checkpoint) -> Iterator[Checkpoint]:
+        """Yield the parent of a checkpoint, its parent, and so on, as far as they are there.
+
+        Raises `CorruptObject` where that leads in a circle.
+        """
+        seen, at = {checkpoint.place}, self._parent(checkpoint)
+        while at is not None:
+            if at.place in seen:
+                raise CorruptObject(f"session {self._session_id!r}: a checkpoint is its own ancestor")
+            seen.add(at.place)
+            yield at
+            at = self._parent(at)
+
+    def _parent(self, checkpoint: Checkpoint) -> Checkpoint | None:
+        return None if checkpoint.parent is None else self.checkpoints.get((checkpoint.place[0], checkpoint.parent))
+
     def writes(self, place: Place) -> list[Write]:
         """Return what was written after a checkpoint, in the order in which it is applied."""
         return sorted((write for write, _ in self._writes.get(place, {}).values()), key=Write.order)
@@ -116,15 +132,17 @@ class Thread:
 
     def values(self, checkpoint: Checkpoint) -> dict[str, Typed | list[Typed]]:
         """Return the values of a checkpoint's channels: serialized whole, or item by item."""
-        found: dict[str, Typed | list[Typed]] = {}
+        held = [channel for channel in checkpoint.versions if self.has_value(checkpoint, channel)]
+        return {channel: self.value(checkpoint, channel) for channel in held}
+
+    def value(self, checkpoint: Checkpoint, channel: str) -> Typed | list[Typed]:
+        """Return the value that a checkpoint holds of a channel. Raises `CorruptObject` if it holds none."""
         with self._reading():
-            for channel in checkpoint.versions:
-                value = self._value_of(checkpoint, channel)
-                if value is not None:
-                    message = self._values[value]
-                    whole = "value" in message
-                    found[channel] = _bytes(message["value"]) if whole else [_bytes(each) for each in self._list(value)]
-        return found
+            found = self._value_of(checkpoint, channel)
+            message = self._values[found or ""]
+            return (
+                _bytes(message["value"]) if "value" in message else [_bytes(each) for each in self._list(message["id"])]
+            )
 
     def value_message(
         self, new_id: str, namespace: str, channel: str, version: Version, value: Typed | list[Typed]

@@ -11,8 +11,7 @@ stands in it. A checkpoint is one commit.
 from __future__ import annotations
 
 import random
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
@@ -22,28 +21,20 @@ from langgraph.checkpoint.base import (
     get_checkpoint_metadata,
 )
 
-from ..changes import Extend, Replace
-from ..contracts.namespace import Namespace
-from ..errors import Conflict, InvalidOption, SessionNotFound
+from ..errors import InvalidOption
 from ..runtime import run
-from ..streams.terms import Terms
 from .checkpoints import Checkpoint, Message, Place, Thread, Typed, checkpoint_message, writes_message
-from .faces import Faced, swapped
+from .faces import Faced
+from .threads import Threads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 
-    from ..archive import Archive
     from ..blocking import SessionStore
     from ..store import AsyncSessionStore
-    from ..streams.head import Head
 
 NAMESPACE = "langgraph"
 """What the ids of these sessions start with in the archive, before a slash."""
-
-_ATTEMPTS = 64
-_REMEMBERED = 16
 
 
 class ArchiveSaver(BaseCheckpointSaver[str]):
@@ -61,7 +52,29 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
     def __init__(self, store: SessionStore | AsyncSessionStore, *, serde: Any = None) -> None:
         super().__init__(serde=serde)
         self._faced = Faced(store)
-        self._core = _Core(self._faced.archive, self.serde)
+        self._threads = Threads(self._faced.archive, NAMESPACE)
+
+    @property
+    def _core(self) -> _Core:
+        # Made for each call: a clone by `with_allowlist` shares the threads, and has a serializer of its own.
+        return _Core(self._threads, self.serde)
+
+    def setup(self) -> None:
+        """Do nothing: an archive needs no setting up. For code that calls it on the savers of databases."""
+
+    def __enter__(self) -> Self:
+        """Return the saver. Leaving the context closes nothing: the archive is its owner's."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close nothing."""
+
+    async def __aenter__(self) -> Self:
+        """See `__enter__`."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close nothing."""
 
     def get_next_version(self, current: str | int | None, channel: None = None) -> str:
         """Return a version after `current` that no other process makes."""
@@ -71,6 +84,13 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
     def get_tuple(self, config: Any) -> Any | None:
         """Return the checkpoint that a config names, or the latest of its name space; None if there is none."""
         return self._run(self._core.get_tuple(config))
+
+    def get_delta_channel_history(self, *, config: Any, channels: Sequence[str]) -> Mapping[str, Any]:
+        """Return what a `DeltaChannel` is put together from: its writes since the last value, and that as `seed`.
+
+        The thread is read once. Raises `CorruptObject` where a checkpoint is its own ancestor.
+        """
+        return cast("Mapping[str, Any]", self._run(self._core.delta_history(config, channels)))
 
     def list(
         self,
@@ -121,6 +141,10 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         """See `get_tuple`."""
         return await self._faced.call(self._core.get_tuple(config))
 
+    async def aget_delta_channel_history(self, *, config: Any, channels: Sequence[str]) -> Mapping[str, Any]:
+        """See `get_delta_channel_history`."""
+        return await self._faced.call(self._core.delta_history(config, channels))
+
     async def alist(
         self,
         config: Any | None,
@@ -167,45 +191,44 @@ class ArchiveSaver(BaseCheckpointSaver[str]):
         return run(work)
 
 
-class _Known:
-    """What this process remembers of a thread. One call at a time looks at it."""
-
-    def __init__(self, lock: AbstractAsyncContextManager[Any], thread: Thread) -> None:
-        self.lock = lock
-        self.thread = thread
-
-
 class _Core:
     """The saver's core: awaits nothing but the archive."""
 
-    def __init__(self, archive: Archive, serde: Any) -> None:
-        self._sessions = Namespace(archive, NAMESPACE)
-        self._runtime = archive.runtime
-        self._streams = archive.streams
+    def __init__(self, threads: Threads, serde: Any) -> None:
+        self._threads = threads
         self._serde = serde
-        self._remembered: OrderedDict[str, _Known] = OrderedDict()
 
     async def get_tuple(self, config: Any) -> Any | None:
-        thread_id, namespace = _named(config)
-        known = self._known(thread_id)
-        async with known.lock:
-            thread = await self._read(thread_id, known)
-            wanted = get_checkpoint_id(config)
-            found = thread.checkpoints.get((namespace, wanted)) if wanted else thread.latest(namespace)
+        thread_id, _ = _named(config)
+        async with self._threads.reading(thread_id) as thread:
+            found = _found(thread, config)
             return None if found is None else self._tuple(thread_id, thread, found)
+
+    async def delta_history(self, config: Any, channels: Sequence[str]) -> dict[str, Any]:
+        """Return of each channel what was written since its last value, and that value, by one read of the thread."""
+        async with self._threads.reading(_named(config)[0]) as thread:
+            found = _found(thread, config)
+            ancestors = [] if found is None else list(thread.ancestors(found))
+            return {channel: self._history(thread, ancestors, channel) for channel in channels}
+
+    def _history(self, thread: Thread, ancestors: Sequence[Checkpoint], channel: str) -> dict[str, Any]:
+        load = self._serde.loads_typed
+        writes: list[Any] = []
+        for at in ancestors:
+            of_step = [each for each in thread.writes(at.place) if each.channel == channel]
+            writes = [*((each.task, each.channel, load(each.value)) for each in of_step), *writes]
+            if thread.has_value(at, channel):
+                return {"writes": writes, "seed": self._loaded(thread.value(at, channel))}
+        return {"writes": writes}
 
     async def threads(self, config: Any | None) -> list[str]:
         """Return the ids of the threads that a config asks for."""
-        if config is not None:
-            return [_named(config)[0]]
-        return [self._sessions.key_of(found.id) async for found in self._sessions.summaries()]
+        return await self._threads.ids() if config is None else [_named(config)[0]]
 
     async def matching(
         self, thread_id: str, config: Any | None, metadata: Mapping[str, Any] | None, before: Any, limit: int | None
     ) -> list[Any]:
-        known = self._known(thread_id)
-        async with known.lock:
-            thread = await self._read(thread_id, known)
+        async with self._threads.reading(thread_id) as thread:
             found: list[Any] = []
             for checkpoint in _wanted(thread, config, before):
                 if limit is not None and len(found) >= limit:
@@ -238,13 +261,15 @@ class _Core:
             }
             return [
                 *(
-                    thread.value_message(self._runtime.ulid(), namespace, name, version, self._serialized(values[name]))
+                    thread.value_message(
+                        self._threads.new_id(), namespace, name, version, self._serialized(values[name])
+                    )
                     for name, version in fresh.items()
                 ),
                 said,
             ]
 
-        await self._add(thread_id, messages)
+        await self._threads.add(thread_id, messages)
         return _config(thread_id, place)
 
     async def put_writes(self, config: Any, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str) -> None:
@@ -259,13 +284,10 @@ class _Core:
             fresh = [each for each in numbered if not thread.has_written(place, task_id, each[0])]
             return [writes_message(place, task_id, task_path, fresh)] if fresh else []
 
-        await self._add(thread_id, messages)
+        await self._threads.add(thread_id, messages)
 
     async def delete(self, thread_id: str) -> None:
-        known = self._known(str(thread_id))
-        async with known.lock:
-            known.thread = Thread(self._sessions.id_of(str(thread_id)))
-            await self._sessions.delete(str(thread_id))
+        await self._threads.delete(str(thread_id))
 
     async def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         runs = set(run_ids)
@@ -275,14 +297,12 @@ class _Core:
             return {at for at, each in thread.checkpoints.items() if load(each.metadata).get("run_id") not in runs}
 
         for thread_id in await self.threads(None) if runs else []:
-            await self._keep(thread_id, others)
+            await self._threads.keep(thread_id, others)
 
     async def copy(self, source_id: str, target_id: str) -> None:
-        known = self._known(str(source_id))
-        async with known.lock:
-            source = await self._read(str(source_id), known)
+        async with self._threads.reading(str(source_id)) as source:
             messages = source.without(set(source.checkpoints))
-        await self._add(str(target_id), lambda _: messages)
+        await self._threads.add(str(target_id), lambda _: messages)
 
     async def prune(self, thread_ids: Sequence[str], strategy: str) -> None:
         if strategy not in {"keep_latest", "delete"}:
@@ -291,7 +311,7 @@ class _Core:
             if strategy == "delete":
                 await self.delete(thread_id)
             else:
-                await self._keep(str(thread_id), self._latest)
+                await self._threads.keep(str(thread_id), self._latest)
 
     def _latest(self, thread: Thread) -> set[Place]:
         """Return the latest checkpoint of each name space, and the ancestors that their delta channels need."""
@@ -301,78 +321,14 @@ class _Core:
             assert at is not None
             needed = set(self._serde.loads_typed(at.metadata).get("counters_since_delta_snapshot") or ())
             kept.add(at.place)
+            ancestors = thread.ancestors(at)
             while needed := {channel for channel in needed if not thread.has_value(at, channel)}:
-                parent = None if at.parent is None else thread.checkpoints.get((namespace, at.parent))
-                if parent is None or parent.place in kept:
+                parent = next(ancestors, None)
+                if parent is None:
                     break
                 at = parent
                 kept.add(at.place)
         return kept
-
-    async def _keep(self, thread_id: str, choose: Callable[[Thread], set[Place]]) -> None:
-        """Rewrite a thread so that it has the chosen checkpoints only; one that has none left is deleted."""
-        known, session = self._known(thread_id), self._sessions.session(thread_id)
-        async with known.lock:
-            for _ in range(_ATTEMPTS):
-                thread = await self._read(thread_id, known)
-                keep = choose(thread)
-                if len(keep) == len(thread.checkpoints):
-                    return
-                messages = thread.without(keep)
-                known.thread = Thread(session.id)
-                if not messages:
-                    try:
-                        await self._sessions.delete(thread_id, version=thread.version)
-                    except Conflict:
-                        continue
-                    return
-                if await swapped(session, thread.version, [Replace(messages)]):
-                    return
-        raise _contended(session.id)
-
-    async def _add(self, thread_id: str, messages: Callable[[Thread], list[Message]]) -> None:
-        """Add the messages that a thread makes, to that very thread. What is remembered of it is taken for a guess."""
-        known, session = self._known(thread_id), self._sessions.session(thread_id)
-        async with known.lock:
-            guessed = bool(known.thread.version)
-            for _ in range(_ATTEMPTS):
-                thread = known.thread if guessed else await self._read(thread_id, known)
-                fresh = messages(thread)
-                if not fresh and not guessed:
-                    return
-                if fresh and await swapped(session, thread.version, [Extend(fresh)]):
-                    thread.grow(fresh)
-                    return
-                guessed = False
-        raise _contended(session.id)
-
-    async def _read(self, thread_id: str, known: _Known) -> Thread:
-        """Return a thread as it is now, reading no more than what is new of it."""
-        session_id = self._sessions.id_of(thread_id)
-        for _ in range(2):
-            start = max(0, known.thread.count - 1)
-            try:
-                head, lines = await self._streams.read(session_id, Terms(), _from(start))
-            except SessionNotFound:
-                known.thread = Thread(session_id)
-                return known.thread
-            if start == 0 and not known.thread.count:
-                known.thread.take(head.version, lines)
-                return known.thread
-            if known.thread.follows(lines):
-                known.thread.take(head.version, lines[1:])
-                return known.thread
-            known.thread = Thread(session_id)
-        raise AssertionError("a thread of which nothing is known follows from anything")
-
-    def _known(self, thread_id: str) -> _Known:
-        known = self._remembered.get(thread_id)
-        if known is None:
-            known = _Known(self._runtime.lock(), Thread(self._sessions.id_of(thread_id)))
-            self._remembered[thread_id] = known
-            if len(self._remembered) > _REMEMBERED:
-                self._remembered.popitem(last=False)
-        return known
 
     def _serialized(self, value: Any) -> Typed | list[Typed]:
         # Exactly a list: what derives from it may be more than its items.
@@ -381,12 +337,13 @@ class _Core:
         typed: Typed = self._serde.dumps_typed(value)
         return typed
 
+    def _loaded(self, value: Typed | list[Typed]) -> Any:
+        load = self._serde.loads_typed
+        return [load(each) for each in value] if isinstance(value, list) else load(value)
+
     def _tuple(self, thread_id: str, thread: Thread, found: Checkpoint) -> Any:
         load = self._serde.loads_typed
-        values = {
-            channel: [load(each) for each in value] if isinstance(value, list) else load(value)
-            for channel, value in thread.values(found).items()
-        }
+        values = {channel: self._loaded(value) for channel, value in thread.values(found).items()}
         parent = None if found.parent is None else _config(thread_id, (found.place[0], found.parent))
         return CheckpointTuple(
             config=_config(thread_id, found.place),
@@ -411,8 +368,10 @@ def _wanted(thread: Thread, config: Any | None, before: Any) -> Iterator[Checkpo
         yield thread.checkpoints[place]
 
 
-def _from(start: int) -> Callable[[Head], int]:
-    return lambda _: start
+def _found(thread: Thread, config: Any) -> Checkpoint | None:
+    """Return the checkpoint that a config names, or the latest of its name space."""
+    namespace, wanted = _named(config)[1], get_checkpoint_id(config)
+    return thread.checkpoints.get((namespace, wanted)) if wanted else thread.latest(namespace)
 
 
 def _named(config: Any) -> tuple[str, str]:
@@ -423,7 +382,3 @@ def _named(config: Any) -> tuple[str, str]:
 
 def _config(thread_id: str, place: Place) -> dict[str, Any]:
     return {"configurable": {"thread_id": thread_id, "checkpoint_ns": place[0], "checkpoint_id": place[1]}}
-
-
-def _contended(session_id: str) -> Conflict:
-    return Conflict(f"session {session_id!r}: others changed it {_ATTEMPTS} times; try again")

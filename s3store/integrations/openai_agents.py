@@ -27,7 +27,7 @@ from .faces import Faced, swapped
 
 if TYPE_CHECKING:
     import io
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from ..archive import Archive
     from ..blocking import SessionStore
@@ -115,10 +115,16 @@ class ArchiveSession(SessionABC):
         await self.replace_items(items)
         return True
 
-    async def _get_compaction_snapshot(self, limit: int, *, prune_prefix: object = None) -> Any | None:
-        """Be what the SDK's compaction asks for to replace the end of a history in one step."""
-        if prune_prefix is not None or type(self) is not ArchiveSession:
-            return None
+    async def _get_compaction_snapshot(
+        self, limit: int, *, prune_prefix: Callable[[Any], bool] | None = None
+    ) -> Any | None:
+        """Be what the SDK's compaction asks for to replace the end of a history in one step.
+
+        An encrypted session tells by `prune_prefix` which items have expired: those that the history begins with go in
+        the same step.
+        """
+        if type(self) is not ArchiveSession:
+            return None  # What changes items on their way has to offer this itself.
         from agents.memory.session import _CompactionSnapshot
 
         end = await self._faced.call(self._history.end(limit))
@@ -126,7 +132,7 @@ class ArchiveSession(SessionABC):
             return None
 
         async def replace_suffix(start: int, output: list[Any]) -> bool:
-            return await self._faced.write(self._history.replace_end(end.lines[start:], output))
+            return await self._faced.write(self._history.replace_end(end.lines[start:], output, prune_prefix))
 
         return _CompactionSnapshot([line["message"] for line in end.lines], end.is_all, replace_suffix)
 
@@ -252,15 +258,24 @@ class _History:
     async def replace(self, items: list[Any]) -> None:
         await self._settle(Replace(items))
 
-    async def replace_end(self, expected: list[RecordFields], items: list[Any]) -> bool:
-        """Put items in the place of the last records, unless these are others by now; tell whether it was done."""
+    async def replace_end(
+        self, expected: list[RecordFields], items: list[Any], is_stale: Callable[[Any], bool] | None
+    ) -> bool:
+        """Put items in the place of the last records, unless these are others by now; tell whether it was done.
+
+        With `is_stale` the whole history is read, and the stale items that it begins with go as well.
+        """
         _check(items)
         for _ in range(_ATTEMPTS):
-            end = await self.end(len(expected))
-            if not expected or end.lines != expected:
+            end = await self.end(len(expected) if is_stale is None else None)
+            before = [line["message"] for line in end.lines[: -len(expected)]]
+            if not expected or end.lines[len(before) :] != expected:
                 return False
-            changes: list[Change] = [RemoveLast()] * len(expected)
-            if await swapped(self._session, end.version, [*changes, Extend(items)]):
+            changes: list[Change] = [*[RemoveLast()] * len(expected), Extend(items)]
+            stale = 0 if is_stale is None else _stale_at_start(before, is_stale)
+            if stale:
+                changes = [Replace([*before[stale:], *items])]
+            if await swapped(self._session, end.version, changes):
                 return True
         raise self._contended()
 
@@ -273,6 +288,12 @@ class _History:
 
 def _is_item(message: JsonValue) -> bool:
     return isinstance(message, dict)
+
+
+def _stale_at_start(messages: list[JsonValue], is_stale: Callable[[Any], bool]) -> int:
+    """Return how many items at the start are stale; what is no item is not."""
+    fresh = (place for place, each in enumerate(messages) if not (_is_item(each) and is_stale(each)))
+    return next(fresh, len(messages))
 
 
 def _check(items: Iterable[Any]) -> None:

@@ -113,18 +113,32 @@ class Streams:
         self._last_lines: OrderedDict[str, bytes] = OrderedDict()
 
     async def commit(
-        self, session_id: str, changes: Sequence[Change], terms: Terms, *, stream: str = TRANSCRIPT
+        self,
+        session_id: str,
+        changes: Sequence[Change],
+        terms: Terms,
+        *,
+        stream: str = TRANSCRIPT,
+        seal: int | None = None,
     ) -> Committed:
-        """Make changes in one commit. Raises what `terms` and the commit protocol raise."""
-        change = self.change(session_id, FixedPlan(changes), terms, stream=stream)
+        """Make changes in one commit, `seal` as in `change`. Raises what `terms` and the commit protocol raise."""
+        change = self.change(session_id, FixedPlan(changes), terms, stream=stream, seal=seal)
         return _committed(session_id, change, await self.land(change))
 
     def change(
-        self, session_id: str, plan: Plan, terms: Terms, *, stream: str = TRANSCRIPT, commit_id: str | None = None
+        self,
+        session_id: str,
+        plan: Plan,
+        terms: Terms,
+        *,
+        stream: str = TRANSCRIPT,
+        commit_id: str | None = None,
+        seal: int | None = None,
     ) -> StreamChange:
-        """Return a change for `land`. Nothing is sent."""
+        """Return a change for `land`, by which a tail of `seal` bytes is sealed at the latest. Nothing is sent."""
         place = self._place(session_id, stream)
-        sizes = self._sizes if stream != INBOX else self._sizes.at_most(INBOX_SEAL)
+        seal = INBOX_SEAL if stream == INBOX else seal
+        sizes = self._sizes if seal is None else self._sizes.at_most(seal)
         return StreamChange(place, _Segments(self, place.keys), plan, terms, sizes, commit_id)
 
     async def foresee(self, change: StreamChange) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import operator
+import random
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import pytest
-from langgraph.checkpoint.base import empty_checkpoint
+from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
@@ -27,6 +30,13 @@ pytestmark = pytest.mark.anyio
 
 BASE, OPTIONAL = 5, 3
 """How many capabilities the suite tests."""
+
+
+@dataclass
+class Allowed:
+    """What a serializer makes again only where it is on the list of what it may make."""
+
+    number: int
 
 
 class State(TypedDict):
@@ -57,6 +67,11 @@ def put(saver: ArchiveSaver, place: Any, values: dict[str, Any], **metadata: Any
     versions: Any = dict.fromkeys(values, version)
     checkpoint = {**empty_checkpoint(), "channel_values": values, "channel_versions": versions}
     return saver.put(place, checkpoint, metadata, versions)  # type: ignore[arg-type]
+
+
+def values_of(found: Any) -> Any:
+    assert found is not None
+    return found.checkpoint["channel_values"]
 
 
 async def conforms(open_saver: Any) -> None:
@@ -262,3 +277,66 @@ def test_a_checkpoint_brings_back_values_that_another_process_deleted() -> None:
         found = saver.get_tuple(saver.put(at, again, {}, {"c": version}))
         assert found is not None
         assert found.checkpoint["channel_values"] == {"c": [1, 2], "d": "x"}
+
+
+def test_a_clone_with_an_allowlist_reads_and_writes_by_its_own_serializer(place: Place) -> None:
+    saver = ArchiveSaver(place.open(), serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+    at = put(saver, config(), {"c": Allowed(1)})
+    assert values_of(saver.get_tuple(at)) == {"c": {"number": 1}}
+    clone = saver.with_allowlist([(Allowed.__module__, Allowed.__qualname__)])
+    assert values_of(clone.get_tuple(at)) == {"c": Allowed(1)}
+    assert values_of(saver.get_tuple(at)) == {"c": {"number": 1}}
+
+
+async def test_a_thread_whose_checkpoint_is_its_own_ancestor_is_damaged(place: Place) -> None:
+    saver = ArchiveSaver(place.open())
+    at = put(saver, config(), {"c": 1})
+    parent = saver.get_tuple(at)
+    assert parent is not None
+    middle = put(saver, at, {"c": 2})
+    saver.put(middle, parent.checkpoint, {}, {})
+    for start in (at, middle):
+        with pytest.raises(CorruptObject, match="its own ancestor"):
+            saver.get_delta_channel_history(config=start, channels=["other"])
+        with pytest.raises(CorruptObject, match="its own ancestor"):
+            await saver.aget_delta_channel_history(config=start, channels=["other"])
+    assert values_of(saver.get_tuple(middle)) == {"c": 2}
+
+
+def test_the_history_of_a_delta_channel_is_one_read() -> None:
+    counting = CountingStore(MemoryStore())
+    with SessionStore(counting) as store:
+        saver = ArchiveSaver(store)
+        at = put(saver, config(), {"delta": "seed", "other": 0})
+        for number in range(5):
+            saver.put_writes(at, [("delta", number), ("other", -number)], "task")
+            at = put(saver, at, {"other": number})
+        counting.reset()
+        found = saver.get_delta_channel_history(config=at, channels=["delta", "other", "none"])
+        assert counting.reset().gets == 1
+    by_walking = BaseCheckpointSaver.get_delta_channel_history(saver, config=at, channels=["delta", "other", "none"])
+    assert found == by_walking
+    assert [write[2] for write in found["delta"]["writes"]] == [0, 1, 2, 3, 4]
+
+
+async def test_it_is_set_up_and_left_as_savers_of_databases_are(place: Place) -> None:
+    store = place.open()
+    with ArchiveSaver(store) as saver:
+        saver.setup()
+        put(saver, config(), {"c": 1})
+    async with ArchiveSaver(store) as saver:
+        assert await saver.aget_tuple(config()) is not None
+
+
+def test_the_bytes_sent_grow_with_the_steps() -> None:
+    """A commit writes the open tail again, so that has a bound."""
+    sent = {}
+    for steps in (25, 100):
+        counting = CountingStore(MemoryStore())
+        with SessionStore(counting) as store:
+            saver, at, noise = ArchiveSaver(store), config(), random.Random(steps)
+            counting.reset()
+            for _ in range(steps):
+                at = put(saver, at, {"c": noise.randbytes(4096)})
+            sent[steps] = counting.reset().bytes_up
+    assert sent[100] < 5 * sent[25]

@@ -1,12 +1,12 @@
 """A plugin of pytest that points the SDK's own tests of `SQLiteSession` at `ArchiveSession`.
 
 In the SDK's unpacked source distribution, in an environment with it, this project and pytest-asyncio:
-`PYTHONPATH=<this project> pytest -p tests.integrations.openai_agents.instead_of_sqlite tests/memory/test_session.py`
+`PYTHONPATH=<this project>/tests/integrations/openai_agents pytest -p instead_of_sqlite tests/memory`
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from s3store import SessionStore
 from s3store.integrations.openai_agents import ArchiveSession
@@ -19,15 +19,27 @@ if TYPE_CHECKING:
 _stores: dict[str, SessionStore] = {}
 
 
-def session(session_id: str, db_path: str | Path = ":memory:", *_: Any, session_settings: Any = None) -> Any:
-    """Return a session in the archive that stands for a database: one in memory is nobody else's."""
-    if str(db_path) == ":memory:":
-        store = SessionStore("memory://")
-    else:
-        store = _stores.setdefault(str(db_path), SessionStore("memory://"))
-    found: Any = ArchiveSession(session_id, store, session_settings=session_settings)
-    found.close = lambda: None
-    return found
+class _Kind(type):
+    """What is made is an `ArchiveSession` itself, since one of a subclass is not compacted in one step."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, ArchiveSession)
+
+    def __call__(
+        cls, session_id: str, db_path: str | Path = ":memory:", *_: Any, session_settings: Any = None
+    ) -> ArchiveSession:
+        """Return a session in the archive that stands for a database: one in memory is nobody else's."""
+        if str(db_path) == ":memory:":
+            store = SessionStore("memory://")
+        else:
+            store = _stores.setdefault(str(db_path), SessionStore("memory://"))
+        found: Any = ArchiveSession(session_id, store, session_settings=session_settings)
+        found.close = lambda: None
+        return cast("ArchiveSession", found)
+
+
+class Session(metaclass=_Kind):
+    """What the tests take for `SQLiteSession`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,4 +47,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         module = getattr(item, "module", None)
         if hasattr(module, "SQLiteSession"):
-            module.SQLiteSession = session  # type: ignore[union-attr]
+            module.SQLiteSession = Session  # type: ignore[union-attr]

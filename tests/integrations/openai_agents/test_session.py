@@ -258,6 +258,29 @@ async def test_the_end_of_a_history_is_replaced_only_while_it_is_the_same(place:
     assert await session.get_items() == said("1", "2", "s", "new")
 
 
+async def test_expired_items_at_the_start_go_with_what_is_replaced(place: Place) -> None:
+    """As an encrypted session with a time to live asks for it."""
+    store = place.open()
+    session = ArchiveSession(ID, store)
+    await session.add_items(said("old", "old", "kept", "old", "3", "4"))
+
+    def is_expired(item: Any) -> bool:
+        return bool(item["content"] == "old")
+
+    snapshot = await session._get_compaction_snapshot(2, prune_prefix=is_expired)
+    assert snapshot is not None
+    assert (snapshot.items, snapshot.complete) == (said("3", "4"), False)
+    before = store.info(STORED).version
+    assert await snapshot.replace_suffix(1, said("s"))
+    assert await session.get_items() == said("kept", "old", "3", "s")
+    assert store.info(STORED).version == before + 1
+    assert not await snapshot.replace_suffix(1, said("t"))
+    snapshot = await session._get_compaction_snapshot(9, prune_prefix=is_expired)
+    assert snapshot is not None
+    assert await snapshot.replace_suffix(1, said("all"))
+    assert await session.get_items() == said("kept", "all")
+
+
 async def test_snapshots_of_workspaces(place: Place) -> None:
     snapshots = ArchiveSnapshots(place.open())
     dependencies = Dependencies()
