@@ -237,27 +237,30 @@ class Archive:
     async def set_rules(self, rules: str | None, agent: str | None, labels: Iterable[str], who: str | None) -> bool:
         """See `Retention.set` of the faces; with None, `remove`."""
         from .longterm.policies import Scope
-        from .longterm.retention import refuse_packing
         from .longterm.rules import parse_rules
+        from .longterm.tiering import refuse_classes
 
         scope, parsed_rules = Scope.of(agent, labels), None if rules is None else parse_rules(rules)
-        refuse_packing(parsed_rules or ())
+        refuse_classes(parsed_rules or ())
         await self.ready_to_write()
         return await self.retention.set(scope, parsed_rules, who)
 
     async def foresee_retention(self) -> Counter[str]:
         """See `Retention.plan` of the faces."""
         from .longterm.clock import stores_time
+        from .longterm.tiering import Tiering
 
         await self.ready_to_write()
         now = await stores_time(self.store, self.runtime)
         pending = sum(len(plan.sessions) for plan in await self.retention.plans.all())
-        counts, _ = await self.retention.plan(now, lambda: False, dry_run=True)
-        return counts + Counter({"pending": pending})
+        ruling = await self.retention.ruling(now)
+        counts, _ = await self.retention.plan(ruling, "", lambda: False, dry_run=True)
+        to_pack = await Tiering(self.index.listings, self.packs).foresee(ruling)
+        return counts + Counter({"pending": pending, "to pack": to_pack})
 
     async def maintain(self, order: Order) -> Maintained:
         """See `SessionStore.maintain`."""
-        from .longterm.maintenance import Maintenance
+        from .longterm.maintenance import Maintenance, Means
         from .objects.counting import CountingStore
 
         await self.ready_to_write()
@@ -271,14 +274,17 @@ class Archive:
             self._sizes,
             self._index_sizes,
         )
-        return await Maintenance(counting, self.runtime, own.index, own.removal, own.retention).run(order)
+        means = Means(counting, self.runtime, own.index, own.removal, own.retention, own.packs)
+        return await Maintenance(means, order).run()
 
     async def erase(self, filters: Filters, *, dry_run: bool) -> Receipt:
         """See `SessionStore.erase`."""
         from .longterm.erasing import Erasing
 
         record = await self.ready_to_write()
-        erasing = Erasing(self.store, self.runtime, self.index, self.removal, self.erasure, self._forget_local)
+        erasing = Erasing(
+            self.store, self.runtime, self.index, self.removal, self.erasure, self.packs, self._forget_local
+        )
         return await erasing.run(record.id, filters, dry_run=dry_run)
 
     async def _forget_local(self) -> None:

@@ -110,6 +110,11 @@ class Cursor(NamedTuple):
     at: int
     id: str
 
+    @classmethod
+    def after(cls, order: ListOrder, summary: SessionSummary) -> Cursor:
+        """Return the place right behind a session."""
+        return cls(order, microseconds(summary.updated_at), summary.id)
+
     def text(self) -> str:
         """Return the cursor as it is handed out."""
         return urlsafe_b64encode(orjson.dumps([self.order, self.at, self.id])).rstrip(b"=").decode("ascii")

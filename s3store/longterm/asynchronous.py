@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class AsyncRetention:
-    """The rules by which `AsyncSessionStore.maintain` deletes sessions: `AsyncSessionStore.retention`.
+    """The rules by which `AsyncSessionStore.maintain` packs and deletes sessions: `AsyncSessionStore.retention`.
 
     The archive keeps them, with who set them when. Of the rules for a session those of the narrowest scope hold, and of
     several as narrow those by which it stays longest. A held session is never deleted.
@@ -26,7 +26,7 @@ class AsyncRetention:
     ) -> bool:
         """Set the rules for the sessions of an agent, with these labels, or for all; tell whether they were others.
 
-        `rules` is text such as `age 7y -> delete`: see `s3store.longterm.rules`. `who` is kept with them. Raises
+        `rules` is text such as `idle 30d -> pack; age 7y -> delete`: see `s3store.longterm.rules`. `who` is kept with them. Raises
         `InvalidOption`, before anything is written, for rules that are wrong, contradict each other, or that nothing
         here can carry out; it says where.
         """
@@ -44,6 +44,7 @@ class AsyncRetention:
         """Say what the rules would do now, in numbers, and do nothing.
 
         `planned`: due, and in no plan yet; `pending`: in a plan that was written before; `held`: due but for a hold;
-        `not due`: only the index made it look due. Costs two requests for each session that looks due.
+        `not due`: only the index made it look due; `to pack`: due to be packed. Costs two requests for each session
+        that looks due.
         """
         return await self._archive.foresee_retention()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import CallAPerson, Decide, InvalidOption, SessionDeleted, SessionHeld, StoreUnavailable
-from ..keys import CHECKS, INDEX
+from ..keys import CHECKS, INDEX, PACKS
 from ..streams.terms import Terms
 from ..times import format_time
 from .clock import stores_time
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from ..streams.removal import Removal
     from .erasure import Erasure
+    from .packs.service import Packs
 
 RECEIPT_FORMAT = "s3store.receipt/1"
 """What a receipt says of itself."""
@@ -90,6 +91,7 @@ class Erasing:
         index: IndexCore,
         removal: Removal,
         erasure: Erasure,
+        packs: Packs,
         forget_local: Callable[[], Awaitable[object]],
     ) -> None:
         self._store = store
@@ -97,6 +99,7 @@ class Erasing:
         self._index = index
         self._removal = removal
         self._erasure = erasure
+        self._packs = packs
         self._forget_local = forget_local
         self._failures: list[str] = []
 
@@ -119,6 +122,7 @@ class Erasing:
         await self._store.list_uploads(CHECKS)
         gone = frozenset([summary.id for summary in found if await self._delete(summary)])
         await self._attempt("the plans of retention", lambda: Plans(self._store, self._runtime).forget(gone))
+        await self._attempt("the packs", lambda: self._clear_packs(gone))
         await self._attempt("the index", lambda: self._clear_index(gone))
         await self._attempt("what this machine keeps", self._forget_local)
         sessions = tuple([await self._proved(summary.id, gone=summary.id in gone) for summary in found])
@@ -144,6 +148,16 @@ class Erasing:
             return False
         return True
 
+    async def _clear_packs(self, ids: frozenset[str]) -> None:
+        """Have the packs written anew without the sessions, and end what the bucket keeps of the old ones."""
+        forgotten = await self._packs.forget(ids)
+        self._failures += forgotten.failures
+        kept = (await self._erasure.erase_earlier(PACKS)).kept
+        if forgotten.kept or kept:
+            self._failures.append(
+                f"{len(forgotten.kept)} packs still hold records of the sessions, or {len(kept)} versions of packs"
+            )
+
     async def _clear_index(self, ids: frozenset[str]) -> None:
         """Merge the index, so that no page holds what was said of the sessions, and look whether that is so."""
         await self._index.compact(everything=True)
@@ -167,5 +181,5 @@ class Erasing:
     async def _attempt(self, what: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
-        except (StoreUnavailable, CallAPerson, Decide) as error:
+        except (StoreUnavailable, CallAPerson, Decide, InvalidOption) as error:
             self._failures.append(f"{what}: {error}")

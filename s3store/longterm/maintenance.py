@@ -5,32 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
-
-import orjson
+from typing import TYPE_CHECKING
 
 from ..errors import Conflict, OutcomeUnknown
-from ..keys import MAINTENANCE, spreads
-from ..objects.base import NoSuchKey
+from ..keys import spreads
 from .cleanup import CleanUp
 from .clock import stores_time
+from .progress import STEPS, Progress
+from .tiering import Tiering
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from ..index.service import IndexCore
     from ..jsontext import JsonValue
-    from ..objects.base import ObjectStore
     from ..objects.counting import CountingStore
     from ..runtime import Runtime
     from ..streams.removal import Removal
     from .order import Order
+    from .packs.service import Packs
+    from .progress import Step
     from .retention import Retention
+    from .ruling import Ruling
 
-Step: TypeAlias = Literal["compact", "delete", "plan", "cleanup", "verify"]
-"""What a pass does, in this order: merge the index's log; delete what was planned long enough ago; plan what rules
-will delete; clean up; compare the index with the sessions, and mend it."""
-STEPS: tuple[Step, ...] = get_args(Step)
 _TOGETHER = 16
 _PREFIXES = 256
 
@@ -61,89 +58,90 @@ class Maintained:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a pass works with, all of it by `store`, which counts."""
+
+    store: CountingStore
+    runtime: Runtime
+    index: IndexCore
+    removal: Removal
+    retention: Retention
+    packs: Packs
+
+
 class Maintenance:
-    """One pass of maintenance. `store` counts what `index`, `removal` and `retention` ask for."""
+    """One pass of maintenance."""
 
-    def __init__(
-        self, store: CountingStore, runtime: Runtime, index: IndexCore, removal: Removal, retention: Retention
-    ) -> None:
-        self._store = store
-        self._runtime = runtime
-        self._index = index
-        self._removal = removal
-        self._retention = retention
+    def __init__(self, means: Means, order: Order) -> None:
+        self._store = means.store
+        self._runtime = means.runtime
+        self._index = means.index
+        self._removal = means.removal
+        self._retention = means.retention
+        self._packs = means.packs
+        self._order = order
+        self._began = means.runtime.monotonic()
+        self._report = Maintained(order.dry_run)
 
-    async def run(self, order: Order) -> Maintained:
+    async def run(self) -> Maintained:
         """Do what there is to do, until the budget is used up.
 
         Raises `AccessDenied` where the rights do not suffice to store, list or delete, before anything has gone, and
         `StoreUnavailable` where the store is out.
         """
-        return await _Pass(self._store, self._runtime, self._index, self._removal, self._retention, order).run()
-
-
-class _Pass:
-    """A pass under way."""
-
-    def __init__(
-        self,
-        store: CountingStore,
-        runtime: Runtime,
-        index: IndexCore,
-        removal: Removal,
-        retention: Retention,
-        order: Order,
-    ) -> None:
-        self._store = store
-        self._runtime = runtime
-        self._index = index
-        self._removal = removal
-        self._retention = retention
-        self._order = order
-        self._began = runtime.monotonic()
-        self._report = Maintained(order.dry_run)
-        self._now: datetime
-
-    async def run(self) -> Maintained:
-        self._now = await stores_time(self._store, self._runtime)
-        step, at = (STEPS[0], 0) if self._order.dry_run else await read_progress(self._store)
-        for name in STEPS[STEPS.index(step) :]:
-            stopped_at = await self._do(name, at)
-            at = 0
+        ruling = await self._retention.ruling(await stores_time(self._store, self._runtime))
+        start = Progress() if self._order.dry_run else await Progress.read(self._store)
+        for step in STEPS[STEPS.index(start.step) :]:
+            stopped_at = await self._do(step, start.at if step == start.step else "", ruling)
             if stopped_at is not None:
-                await self._remember(name, stopped_at)
+                await self._remember(Progress(step, stopped_at))
                 break
         else:
             self._report.complete = True
-            await self._remember(STEPS[0], 0)
+            await self._remember(Progress())
         self._report.requests = self._store.counts.requests
         self._report.seconds = self._runtime.monotonic() - self._began
         return self._report
 
-    async def _do(self, step: Step, at: int) -> int | None:
+    async def _do(self, step: Step, at: str, ruling: Ruling) -> str | None:
         """Do a step from `at` on; return where it stopped for want of budget, or None if it is done."""
         if self._spent():
             return at
         counts = self._report.steps[step] = Counter()
+        if step == "cleanup":
+            return await self._clean_up(counts, at)
+        if step in {"delete", "plan", "pack"}:
+            done, stopped_at = await self._by_rule(step, at, ruling)
+            counts.update(done)
+            return stopped_at
         match step:
             case "compact":
                 await self._compact(counts)
-            case "delete":
-                wait = timedelta(seconds=self._order.wait)
-                done, all_of_it = await self._retention.carry_out(
-                    self._now, wait, self._spent, self._report.failures, dry_run=self._order.dry_run
-                )
-                counts.update(done)
-                return None if all_of_it else 0
-            case "plan":
-                done, all_of_it = await self._retention.plan(self._now, self._spent, dry_run=self._order.dry_run)
-                counts.update(done)
-                return None if all_of_it else 0
-            case "cleanup":
-                return await self._clean_up(counts, at)
+            case "settle":
+                await self._settle(counts, ruling.now)
             case "verify":
                 return await self._verify(counts)
         return None
+
+    async def _by_rule(self, step: Step, at: str, ruling: Ruling) -> tuple[Counter[str], str | None]:
+        dry_run, failures = self._order.dry_run, self._report.failures
+        match step:
+            case "delete":
+                wait = timedelta(seconds=self._order.wait)
+                return await self._retention.carry_out(ruling, wait, at, self._spent, failures, dry_run=dry_run)
+            case "plan":
+                return await self._retention.plan(ruling, at, self._spent, dry_run=dry_run)
+        tiering = Tiering(self._index.listings, self._packs)
+        return await tiering.run(ruling, at, self._spent, failures, dry_run=dry_run)
+
+    async def _settle(self, counts: Counter[str], now: datetime) -> None:
+        """Have packed sessions stand on their packs alone, and drop packs that none needs."""
+        if self._order.dry_run:
+            return
+        settled = await self._packs.settle(now - timedelta(seconds=self._order.older_than))
+        counts.update({"thinned": settled.sessions, "hot": settled.freed, "packs": settled.dropped})
+        self._report.failures += settled.failures
 
     async def _compact(self, counts: Counter[str]) -> None:
         if self._order.dry_run:
@@ -157,11 +155,11 @@ class _Pass:
             return
         counts["merged"] = 0 if compacted is None else compacted.merged
 
-    async def _clean_up(self, counts: Counter[str], at: int) -> int | None:
+    async def _clean_up(self, counts: Counter[str], at: str) -> str | None:
         prefixes = spreads()
-        for start in range(at, len(prefixes), _TOGETHER):
+        for start in range(int(at) if at.isascii() and at.isdecimal() else 0, len(prefixes), _TOGETHER):
             if self._spent():
-                return start
+                return str(start)
             clean_up = CleanUp(self._store, self._runtime, self._removal, prefixes[start : start + _TOGETHER])
             cleaned = await clean_up.run(older_than=self._order.older_than, dry_run=self._order.dry_run)
             counts["sessions"] += cleaned.sessions
@@ -171,13 +169,13 @@ class _Pass:
             self._report.failures += cleaned.failures
         return None
 
-    async def _verify(self, counts: Counter[str]) -> int | None:
+    async def _verify(self, counts: Counter[str]) -> str | None:
         """Compare as a whole or not at all: half a comparison tells nothing."""
         needs = await self._index.listings.count({}) + _PREFIXES
         allowed = self._order.requests
         if allowed is not None and needs > allowed - self._store.counts.requests:
             if needs <= allowed - _PREFIXES:
-                return 0
+                return ""
             self._report.failures.append(
                 f"the index was not compared: that takes some {needs:,} requests, over the budget of {allowed:,}; "
                 "run `s3store index verify`"
@@ -196,22 +194,6 @@ class _Pass:
             return True
         return seconds is not None and self._runtime.monotonic() - self._began >= seconds
 
-    async def _remember(self, step: Step, at: int) -> None:
+    async def _remember(self, progress: Progress) -> None:
         if not self._order.dry_run:
-            await write_progress(self._store, step, at)
-
-
-async def read_progress(store: ObjectStore) -> tuple[Step, int]:
-    """Read where the last pass stopped. Every step may be done again, so what cannot be read means the beginning."""
-    try:
-        found = orjson.loads((await store.get(MAINTENANCE)).body)
-        step, at = found["step"], found["prefix"]
-    except (NoSuchKey, ValueError, TypeError, LookupError):
-        return STEPS[0], 0
-    known = step in STEPS and isinstance(at, int) and 0 <= at < _PREFIXES
-    return (step, at) if known else (STEPS[0], 0)
-
-
-async def write_progress(store: ObjectStore, step: Step, at: int) -> None:
-    """Write where a pass stopped. Of two at a time one wins, and the other's work is done twice: it does no harm."""
-    await store.put(MAINTENANCE, orjson.dumps({"step": step, "prefix": at}))
+            await progress.write(self._store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..jsontext import JsonValue
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
-    from .rules import Rule
+    from .rules import Action, Rule
 
 RULES_FORMAT = "s3store.retention/1"
 """What the object says of itself."""
@@ -70,10 +71,14 @@ class Policy:
     who: str | None
     at: datetime
 
-    @property
-    def deletes(self) -> Rule | None:
-        """The rule that deletes; None if none does."""
-        return next((rule for rule in self.rules if rule.action == "delete"), None)
+    def first(self, action: Action) -> Rule | None:
+        """Return the first rule that does this; None if none does."""
+        return next((rule for rule in self.rules if rule.action == action), None)
+
+    def rule_at(self, now: datetime, created: datetime, updated: datetime) -> Rule | None:
+        """Return the rule that holds for a session of these times: the last one that applies; None if none does."""
+        ages = {"age": now - created, "idle": now - updated}
+        return next((rule for rule in reversed(self.rules) if ages[rule.since] >= rule.after), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,8 @@ class RuleBook:
     def governing(self, agent: str | None, labels: Collection[str]) -> Policy | None:
         """Return whose rules hold for a session: those of the narrowest scope.
 
-        Of several equally narrow ones, those by which it stays longest; None if it is in no scope.
+        Of several equally narrow ones, those by which it stays longest, and then hot for longest; None if it is in no
+        scope.
         """
         covering = [policy for policy in self.policies if policy.scope.covers(agent, labels)]
         return max(covering, key=_reach, default=None)
@@ -199,9 +205,9 @@ def read_book(body: bytes) -> RuleBook:
         raise CorruptObject(f"{RETENTION}: not the rules of an archive; nothing is deleted by rule") from None
 
 
-def _reach(policy: Policy) -> tuple[int, bool, float]:
-    deletes = policy.deletes
-    return policy.scope.narrowness, deletes is None, 0.0 if deletes is None else deletes.after.total_seconds()
+def _reach(policy: Policy) -> tuple[float, ...]:
+    rules = policy.first("delete"), policy.first("pack")
+    return (policy.scope.narrowness, *(math.inf if rule is None else rule.after.total_seconds() for rule in rules))
 
 
 def _scope_json(scope: Scope) -> dict[str, JsonValue]:
