@@ -29,7 +29,8 @@ HISTORY = 64
 _WRONG_NUMBER = "%s: does not hold the number of records that it names"
 _KNOWN = frozenset({
     "format", "stream", "session", "incarnation", "version", "commits", "count", "fence", "segments", "tail_keys",
-    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds", "packed", "copied",
+    "created_at", "updated_at", "writer", "metadata", "deleted", "siblings", "idle", "taken", "holds", "packed",
+    "copied",
 })  # fmt: skip
 
 
