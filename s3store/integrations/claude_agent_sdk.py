@@ -35,6 +35,7 @@ from ..importers.base import header_text
 from ..reading import Titles
 from ..runtime import run
 from ..store import AsyncSessionStore
+from .names import part
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -169,7 +170,7 @@ class _Place(NamedTuple):
     @property
     def main(self) -> str:
         """The key of the session itself."""
-        return f"{_part(self.project)}/{_part(self.session)}"
+        return f"{part(self.project)}/{part(self.session)}"
 
     @property
     def key(self) -> str:
@@ -201,7 +202,7 @@ class _Core:
 
     async def sessions(self, project: str) -> list[tuple[str, SessionSummary]]:
         """Return the sessions of a project, by their ids."""
-        theirs = self._within(_part(project))
+        theirs = self._within(part(project))
         found = [(theirs.key_of(summary.id), summary) async for summary in theirs.summaries()]
         return [(unquote(name), summary) for name, summary in found if "/" not in name]
 
@@ -282,11 +283,6 @@ def _must_be_asyncio() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         raise InvalidOption("an AsyncSessionStore works under asyncio alone; give a SessionStore here") from None
-
-
-def _part(text: str) -> str:
-    """Return a name so that no slash is in it; `unquote` gives it back."""
-    return text.replace("%", "%25").replace("/", "%2F")
 
 
 def _uuid(entry: Mapping[str, Any]) -> str | None:

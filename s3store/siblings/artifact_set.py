@@ -16,7 +16,7 @@ import binascii
 import hashlib
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,11 @@ class Entry:
 
     info: ArtifactInfo
     inline: bytes | None
+
+    def named(self, name: str) -> Entry:
+        """Return the entry under another name. Raises `InvalidOption` for one that is none."""
+        check_name(name)
+        return replace(self, info=replace(self.info, name=name))
 
     def same_as(self, other: Entry) -> bool:
         """Tell whether the two are the same but for the name of the body."""

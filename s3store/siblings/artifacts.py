@@ -18,7 +18,7 @@ from .upload import PART, Uploader
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
     from ..archive import Archive
     from ..session import SessionCore
@@ -52,6 +52,21 @@ class ArtifactsCore(SiblingCore):
         plan = self._plan(putting(self._limits), [await self._incoming(new, progress)])
         await self._commit(plan)
         return plan.entries[0].info
+
+    async def put_as(self, new: NewArtifact, name_of: Callable[[Iterable[str]], str]) -> ArtifactInfo:
+        """Keep an artifact under a name that depends on those there are.
+
+        `name_of` is given them, anew for each set that the commit is tried on, so that two writers never take one name.
+        """
+        named: list[ArtifactInfo] = []
+
+        def edit(before: ArtifactSet, entries: Sequence[Entry]) -> ArtifactSet:
+            after = [entry.named(name_of(before.entries)) for entry in entries]
+            named[:] = [entry.info for entry in after]
+            return putting(self._limits)(before, after)
+
+        await self._commit(self._plan(edit, [await self._incoming(new, None)]))
+        return named[0]
 
     async def save(self, artifacts: Iterable[NewArtifact | Artifact]) -> list[ArtifactInfo]:
         """See `Artifacts.save`."""
@@ -88,6 +103,19 @@ class ArtifactsCore(SiblingCore):
     async def get(self, name: str) -> Artifact:
         """See `Artifacts.get`."""
         return await self._unless_replaced(lambda: self._entry(name), self._content)
+
+    async def pick(self, choose: Callable[[Iterable[str]], str | None]) -> Artifact | None:
+        """Return the artifact whose name is chosen from those there are; None where none is."""
+
+        async def look() -> Entry | None:
+            found = await self._find()
+            name = None if found is None else choose(found.artifacts.entries)
+            return None if found is None or name is None else found.artifacts.entries[name]
+
+        async def read(entry: Entry | None) -> Artifact | None:
+            return None if entry is None else await self._content(entry)
+
+        return await self._unless_replaced(look, read)
 
     async def read_range(self, name: str, start: int, stop: int | None) -> bytes:
         """See `Artifacts.read`."""
@@ -142,6 +170,15 @@ class ArtifactsCore(SiblingCore):
             return False
         await self._commit(self._plan(removing([name])))
         return True
+
+    async def remove_those(self, chosen: Callable[[str], bool]) -> None:
+        """Remove all artifacts whose names are chosen, in one commit, also those that were put meanwhile."""
+
+        def edit(before: ArtifactSet, entries: Sequence[Entry]) -> ArtifactSet:
+            return removing([name for name in before.entries if chosen(name)])(before, entries)
+
+        if any(chosen(info.name) for info in await self.infos()):
+            await self._commit(self._plan(edit))
 
     async def url(self, name: str, seconds: int, filename: str | None) -> str:
         """See `Artifacts.url`."""
