@@ -168,6 +168,8 @@ def _of_answer(error: ClientError, request: S3Request, subject: str) -> Exceptio
 
 def _meaning(code: str, status: int, request: S3Request) -> type[ObjectAnswer] | _Fault:
     by_code = _BY_CODE.get(code)
+    if by_code is NoSuchKey and "UploadId" in request.parameters:
+        return NoSuchUpload  # Ceph's word for it
     if by_code is not None:
         return by_code
     if code.startswith("KMS."):

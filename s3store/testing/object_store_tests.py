@@ -219,7 +219,8 @@ class ObjectStoreTests(UploadTests):
     refused_keys: ClassVar[Mapping[str, str]] = {}
     """Names of `ODD_KEYS` that the server behind the store cannot take, each with the reason."""
     other_answers: ClassVar[Mapping[str, str]] = {}
-    """Rows of `CONDITIONS`, by `str`, or `upload_tests.OVER`: what the server answers otherwise, with the reason."""
+    """What the server answers otherwise, each with the reason: rows of `CONDITIONS` by `str`, `upload_tests.OVER`, or
+    whole tests by their names."""
     racers: ClassVar[int] = 8
     """How many threads or tasks race each other."""
     rounds: ClassVar[int] = 5
@@ -229,9 +230,15 @@ class ObjectStoreTests(UploadTests):
 
     def __init_subclass__(cls) -> None:
         """Refuse differences from AWS that name no test: a misspelt one would hide nothing, and look as if it did."""
-        unknown = {*cls.refused_keys} - {*ODD_KEYS} | {*cls.other_answers} - {*map(str, CONDITIONS), OVER}
+        tests = {name for name in dir(cls) if name.startswith("test_")}
+        unknown = {*cls.refused_keys} - {*ODD_KEYS} | {*cls.other_answers} - {*map(str, CONDITIONS), OVER, *tests}
         if unknown:
-            raise TypeError(f"{cls.__name__} names unknown keys or rows: {', '.join(sorted(unknown))}")
+            raise TypeError(f"{cls.__name__} names unknown keys, rows or tests: {', '.join(sorted(unknown))}")
+
+    @pytest.fixture(autouse=True)
+    def _expect_difference(self, request: pytest.FixtureRequest) -> None:
+        if request.function.__name__ in self.other_answers:
+            _must_fail(request, self.other_answers[request.function.__name__])
 
     @pytest.fixture
     def driver(self) -> Iterator[Driver]:

@@ -118,6 +118,10 @@ TABLE = [
     Row("part", 404, "NoSuchUpload", NoSuchUpload),
     Row("parts", 404, "NoSuchUpload", NoSuchUpload),
     Row("finish", 404, "NoSuchUpload", NoSuchUpload),
+    # Ceph's word for it.
+    Row("part", 404, "NoSuchKey", NoSuchUpload),
+    Row("parts", 404, "NoSuchKey", NoSuchUpload),
+    Row("finish", 404, "NoSuchKey", NoSuchUpload),
     Row("finish", 400, "InvalidPart", InvalidPart),
     Row("begin", 403, "AccessDenied", AccessDenied, r"s3:PutObject \("),
     Row("part", 403, "AccessDenied", AccessDenied, r"s3:PutObject \("),
@@ -173,9 +177,10 @@ def test_to_delete_what_is_missing_is_success_also_where_s3_says_404(case: Case,
         driver.run(store.delete("key"))
 
 
+@pytest.mark.parametrize("code", ["NoSuchUpload", "NoSuchKey"])
 @pytest.mark.parametrize("case", BOTH)
-def test_to_abort_what_is_over_is_success(case: Case, proxy: FaultProxy) -> None:
-    proxy.script = in_order(answer(404, "NoSuchUpload"))
+def test_to_abort_what_is_over_is_success(case: Case, proxy: FaultProxy, code: str) -> None:
+    proxy.script = in_order(answer(404, code))
     with case.opened("bucket", endpoint_url=proxy.url) as (driver, store):
         driver.run(store.abort_upload(Upload("key", "id")))
 

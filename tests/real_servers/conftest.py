@@ -12,12 +12,12 @@ collect_ignore_glob = [] if Endpoint.from_environment() else ["test_*.py"]
 
 
 @pytest.fixture
-def prefix() -> str:
-    """A prefix that no test has used."""
+def unused_prefix() -> str:
+    """A prefix that no test has used. (The conformance class has a parameter `prefix`.)"""
     return f"tests/{uuid.uuid4()}"
 
 
 @pytest.fixture
-def location(endpoint: Endpoint, prefix: str) -> str:
+def location(endpoint: Endpoint, unused_prefix: str) -> str:
     """The location of an archive that is not there yet."""
-    return f"s3://{endpoint.bucket}/{prefix}"
+    return f"s3://{endpoint.bucket}/{unused_prefix}"

@@ -28,11 +28,11 @@ def test_the_check_says_what_fails(endpoint: Endpoint, location: str) -> None:
     assert failed >= FAILS[endpoint.server]
 
 
-def test_the_first_write_is_refused_and_nothing_is_left(endpoint: Endpoint, location: str, prefix: str) -> None:
+def test_the_first_write_is_refused_and_nothing_is_left(endpoint: Endpoint, location: str, unused_prefix: str) -> None:
     refused = pytest.raises(StoreNotCapable, match="not safe for shared writing")
     with SessionStore(location, s3=endpoint.options()) as store, refused:
         store.append("a", "message")
-    objects = S3BlockingStore(endpoint.bucket, prefix, endpoint.options())
+    objects = S3BlockingStore(endpoint.bucket, unused_prefix, endpoint.options())
     try:
         assert [key for key in keys_of(objects) if not key.startswith("check/")] == []
     finally:

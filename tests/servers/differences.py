@@ -9,6 +9,7 @@ from s3store.objects.capability import (
     CONDITIONAL_DELETE,
     CREATE_OVER_EXISTING,
     CREATE_RACE,
+    LIST_IN_ORDER,
     SWAP_RACE,
     SWAP_WITH_RIGHT_ETAG,
     SWAP_WITH_WRONG_ETAG,
@@ -32,6 +33,7 @@ class Differences:
 
 _KEY_IS_NO_XML = "its answer NoSuchKey names the key as it is, which is no XML"
 _PREFIX_IS_NO_XML = "it answers 500 to a listing whose prefix holds control characters"
+_NOTHING_TO_DELETE = "a conditional delete of what is not there succeeds, so each of several that race may succeed"
 
 DIFFERENCES = {
     "moto": Differences(
@@ -43,12 +45,23 @@ DIFFERENCES = {
         other_answers={"put-part-or-finish-of-no-upload": "it answers 500, or not at all, where an upload is over"},
     ),
     "ministack": Differences(refused_keys={"control": _KEY_IS_NO_XML, "zero": _KEY_IS_NO_XML}),
-    "localstack": Differences(),
-    "ceph-20": Differences(),
+    "ceph-20": Differences(
+        refused_keys={"control": _PREFIX_IS_NO_XML, "zero": "it answers 400 to a key with a zero byte"},
+        other_answers={
+            "delete-foreign-etag-absent": _NOTHING_TO_DELETE,
+            "delete-current-etag-deleted": _NOTHING_TO_DELETE,
+            "test_of_racing_deleters_one_wins": _NOTHING_TO_DELETE,
+            "test_an_upload_that_was_given_up_is_gone": "it answers 500 to the finish of an upload that was given up",
+            "test_parts_that_are_left_out_are_no_part_of_the_object": "it wants all parts that came, or answers "
+            "InvalidPart",
+        },
+    ),
 }
 """By the name of the server. One that is not here is expected to do all as S3 does."""
 
 FAILS = {
+    # It compares where a listing goes on with its keys as they are in URLs, of which `é` comes before `a`.
+    "localstack": frozenset({LIST_IN_ORDER, CONDITIONAL_DELETE}),
     "rclone": frozenset({CREATE_OVER_EXISTING, SWAP_WITH_WRONG_ETAG, CREATE_RACE, SWAP_RACE, CONDITIONAL_DELETE}),
     "ceph-16": frozenset({SWAP_WITH_RIGHT_ETAG, CONDITIONAL_DELETE}),
     "ceph-16-versioned": frozenset({CREATE_OVER_EXISTING, CREATE_RACE}),

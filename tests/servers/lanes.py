@@ -116,8 +116,8 @@ LANES = {
     for lane in (
         Lane("moto", _moto),
         Lane("ministack", _ministack),
-        Lane("localstack", _localstack),
         Lane("ceph-20", _ceph_20),
+        Lane("localstack", _localstack, fit=False),
         Lane("rclone", _rclone, fit=False),
         Lane("ceph-16", _ceph_16, fit=False),
         Lane("ceph-16-versioned", _ceph_16, fit=False, versioned=True),

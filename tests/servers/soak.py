@@ -106,9 +106,17 @@ def _found(endpoint: Endpoint, location: str, acknowledged: Counter[str], killed
             stored.update(f"{session} {message}" for message in messages)
         listed = {info.id for info in store.list()}
         problems += [f"{session} is not listed" for session in SESSIONS if session not in listed]
-    problems += [f"{record} was acknowledged and is lost" for record in acknowledged.keys() - stored.keys()]
-    problems += [f"{record} is there {times} times" for record, times in stored.items() if times > 1]
+    problems += broken_promises(acknowledged, stored)
     return Totals(acknowledged.total(), stored.total(), killed, tuple(problems))
+
+
+def broken_promises(acknowledged: Counter[str], stored: Counter[str]) -> list[str]:
+    """Return a sentence for each record that was acknowledged and is not stored, and for each that is more than once.
+
+    What was stored and not acknowledged breaks nothing: its writer was killed before it was told.
+    """
+    lost = [f"{record} was acknowledged and is lost" for record in acknowledged.keys() - stored.keys()]
+    return lost + [f"{record} is there {times} times" for record, times in stored.items() if times > 1]
 
 
 @click.command()
