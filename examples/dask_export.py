@@ -22,8 +22,8 @@ from dask.distributed import Client, LocalCluster
 from s3store import SessionStore
 from s3store.longterm.exports.export import Exported
 
-RANGES = [f"{first:02x}-{first + 7:02x}" for first in range(0, 256, 8)]
-"""The 256 partitions, in ranges small enough that no worker waits long for another at the end."""
+RANGES = [f"{first:02x}-{first + 15:02x}" for first in range(0, 256, 16)]
+"""The 256 partitions, in ranges: small, lest a worker wait long for another at the end; few, for each lists all."""
 
 
 def export_range(partitions: str, url: str, folder: Path, form: str, filters: dict[str, Any]) -> Exported:

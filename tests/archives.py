@@ -63,7 +63,7 @@ class InStep:
             return InStep(found, self.runner)
         if not inspect.ismethod(found):
             return found
-        return lambda *args, **kwargs: self._finish(found(*args, **kwargs))
+        return lambda *args, **kwargs: self._finish(found(*map(_inner_of, args), **kwargs))
 
     def _finish(self, result: Any) -> Any:
         if inspect.iscoroutine(result):
@@ -84,9 +84,20 @@ class InStep:
             yield self._finish(item)
 
 
+def _inner_of(given: object) -> object:
+    return given.inner if isinstance(given, InStep) else given
+
+
 def in_step(store: AsyncSessionStore, runner: asyncio.Runner) -> SessionStore:
     """Return the store in the shape of a `SessionStore`."""
     return cast("SessionStore", InStep(store, runner))
+
+
+def in_memory_like(store: SessionStore) -> SessionStore:
+    """Return an archive of its own, in memory, with the face of another one and on the same event loop."""
+    if not isinstance(store, InStep):
+        return SessionStore(MemoryStore(), policy=QUICK)
+    return in_step(AsyncSessionStore(MemoryStore(), policy=QUICK), store.runner)
 
 
 class Place:

@@ -30,7 +30,7 @@ def client() -> Iterator[Client]:
 def url(tmp_path: Path) -> str:
     place = (tmp_path / "archive").as_uri()
     with SessionStore(place) as store:
-        for number in range(100):
+        for number in range(40):
             store.create(f"s/{number}", [{"n": number}, "ü"], agent=f"a{number % 2}")
     return place
 
@@ -56,5 +56,5 @@ def test_one_that_was_stopped_goes_on(client: Client, url: str, tmp_path: Path) 
     with SessionStore(url) as store:
         store.export(tmp_path / "out", form="csv", partitions="00-4f")
     done = example("dask_export").export(client, url, tmp_path / "out", "csv")
-    assert (done.partitions, done.kept, done.sessions) == (256, 80, 100)
+    assert (done.partitions, done.kept, done.sessions) == (256, 80, 40)
     assert verify_export(tmp_path / "out").problems == []
