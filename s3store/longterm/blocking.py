@@ -26,7 +26,8 @@ class Retention:
     def set(self, rules: str, *, agent: str | None = None, labels: Iterable[str] = (), who: str | None = None) -> bool:
         """Set the rules for the sessions of an agent, with these labels, or for all; tell whether they were others.
 
-        `rules` is text such as `idle 30d -> pack; age 7y -> delete`: see `s3store.longterm.rules`. `who` is kept with them. Raises
+        `rules` is text such as `idle 30d -> pack; age 7y -> delete`: see `s3store.longterm.rules`. `who` is kept with
+        them. Raises
         `InvalidOption`, before anything is written, for rules that are wrong, contradict each other, or that nothing
         here can carry out; it says where.
         """
