@@ -13,8 +13,8 @@ seed gives the same history. `Scenario.simulate` runs it and judges what the cal
 for the shortest part of a history that still goes wrong. `python -m s3store.testing.soak` runs many.
 
 There is a scenario for each thing that histories are about, with callers and a judge of its own: `sessions` for the
-records of sessions, `index` for listings, `siblings` for what stands beside a transcript, deletes and clean-ups.
-`scenarios` names them all.
+records of sessions, `index` for listings, `siblings` for what stands beside a transcript, deletes and clean-ups,
+`packs` for sessions that move into packs and back. `scenarios` names them all.
 
 From the ground up: `scheduler` (tasks and time), `runtime` and `network` (what the core is given), `bucket` (the
 objects, and what must always hold of them), `machine` (the cache of a machine), `history` (what was called and
@@ -24,6 +24,7 @@ live and crash, up to the verdict), `scenario` (what a scenario consists of), an
 
 from .index import INDEX
 from .network import WEATHERS, Fate, Weather
+from .packs import PACKS
 from .report import AnyReport, Report
 from .scenario import Scenario
 from .scenarios import SCENARIOS
@@ -32,6 +33,7 @@ from .siblings import SIBLINGS
 
 __all__ = [
     "INDEX",
+    "PACKS",
     "SCENARIOS",
     "SESSIONS",
     "SIBLINGS",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .index import INDEX
+from .packs import PACKS
 from .sessions import SESSIONS
 from .siblings import SIBLINGS
 
@@ -13,4 +14,6 @@ if TYPE_CHECKING:
 
     from .scenario import Scenario
 
-SCENARIOS: Mapping[str, Scenario[Any, Any]] = {scenario.name: scenario for scenario in (SESSIONS, INDEX, SIBLINGS)}
+SCENARIOS: Mapping[str, Scenario[Any, Any]] = {
+    scenario.name: scenario for scenario in (SESSIONS, INDEX, SIBLINGS, PACKS)
+}
