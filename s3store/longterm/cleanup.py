@@ -60,7 +60,7 @@ class CleanUp:
         report = CleanedUp(dry_run)
         cutoff = await stores_time(self._store, self._runtime) - timedelta(seconds=older_than)
         await self._clean_checks(cutoff, report)
-        if self._packs is not None and not dry_run:
+        if self._packs is not None:
             await self._settle(self._packs, cutoff, report)
         async for found in stored_sessions(self._store, self._runtime, self._prefixes):
             report.sessions += len(found.sessions)
@@ -73,7 +73,7 @@ class CleanUp:
 
     async def _settle(self, packs: Packs, cutoff: datetime, report: CleanedUp) -> None:
         """Have sessions that were packed stand on their packs alone, and drop the packs that none needs."""
-        settled = await packs.settle(cutoff)
+        settled = await packs.settle(cutoff, dry_run=report.dry_run)
         report.thinned = settled.sessions
         report.removed.update({kind: number for kind, number in settled.removed().items() if number})
         for failure in settled.failures:

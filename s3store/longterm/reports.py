@@ -40,7 +40,7 @@ class CleanedUp:
     sessions: int = 0
     """How many sessions were looked at, deleted ones and those without a transcript included."""
     thinned: int = 0
-    """How many packed sessions stand on their packs alone now; in a dry run none is looked at."""
+    """How many packed sessions stand on their packs alone now."""
     removed: Counter[RemovedKind] = field(default_factory=Counter)
     bytes: int = 0
     """The size of the objects that were removed; parts of uploads are not counted, for no listing tells their size."""

@@ -59,6 +59,18 @@ class Drop:
         await self._store.delete(pack_key(name))
         return True
 
+    async def is_named(self, name: str, sessions: Sequence[str]) -> bool:
+        """Tell whether any of these sessions has a head that names a pack.
+
+        It ends with the first such, and few heads are read where most name it: all are only where none does.
+        """
+        start, together = 0, 1
+        while start < len(sessions):
+            if await self.named_by(name, sessions[start : start + together]):
+                return True
+            start, together = start + together, min(_TOGETHER, 2 * together)
+        return False
+
     async def named_by(self, name: str, sessions: Sequence[str]) -> list[str]:
         """Return which of these sessions have a head that names a pack."""
 
@@ -75,12 +87,12 @@ class Drop:
 
     async def _condemn(self, found: PackRecord) -> bool:
         # Before the mark only to spare the swaps: what counts is the look after it.
-        if found.state == "live" and await self.named_by(found.name, found.sessions):
+        if found.state == "live" and await self.is_named(found.name, found.sessions):
             return False
         marked = (await self._records.swap(found.name, lambda now: _become(now, "live", "dropped"))).known.state
         if marked is None or marked.state != "dropped":
             return marked is not None and marked.state == "gone"
-        if await self.named_by(marked.name, marked.sessions):
+        if await self.is_named(marked.name, marked.sessions):
             await self._records.swap(marked.name, lambda now: _become(now, "dropped", "live"))
             return False
         landed = await self._records.swap(marked.name, lambda now: _become(now, "dropped", "gone", marked.version))

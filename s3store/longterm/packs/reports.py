@@ -42,8 +42,9 @@ class Packed:
 
 @dataclass(slots=True)
 class Settled:
-    """What became of packs, and of the sessions in them."""
+    """What became of packs, and of the sessions in them; in a dry run, what would."""
 
+    dry_run: bool = False
     sessions: int = 0
     """How many sessions stand on a pack alone now."""
     freed: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -125,9 +126,9 @@ class Packs:
         landed = await self._streams.swap(keys, unpacking)
         return landed.proposal is not None
 
-    async def settle(self, cutoff: datetime) -> Settled:
+    async def settle(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs from before `cutoff`, by the store's clock: the second swap. See `Settle.run`."""
-        return await self.settling.run(cutoff)
+        return await self.settling.run(cutoff, dry_run=dry_run)
 
     async def drop(self, name: str) -> bool:
         """Remove a pack unless a session names it; tell whether it is gone."""
@@ -239,6 +240,8 @@ class Packs:
             together = file.sessions[start : start + _TOGETHER]
             named = await self._runtime.gather([self._name(file, session, report) for session in together])
             report.sessions += sum(named)
+        # A clean-up that came between has not seen all of these heads, and would not come back for them.
+        await self._records.swap(file.name, _unsettled)
 
     async def _name(self, file: PackFile, session: PackedSession, report: Packed) -> bool:
         place = Workplace(self._store, self._runtime, session.keys)
@@ -250,6 +253,10 @@ class Packs:
         if landed.proposal is None:
             report.left["resumed"] += 1
         return landed.proposal is not None
+
+
+def _unsettled(now: PackRecord | None) -> PackRecord | None:
+    return replace(now, settled=False) if now is not None and now.settled and now.state == "live" else None
 
 
 def _taken_away(file: PackFile | None) -> Conflict:

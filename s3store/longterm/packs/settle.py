@@ -9,9 +9,10 @@ from ...errors import CallAPerson, CorruptObject, Decide, StoreUnavailable
 from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pack_record
 from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
 from ...streams.change import Workplace
+from ...streams.terms import living
 from .record import PackRecord, unpack_record
 from .reports import Settled
-from .swaps import Thinning
+from .swaps import Thinning, names_to_be_thin
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from ...objects.base import ObjectStore
     from ...runtime import Runtime
+    from ...streams.head import Head
     from ...streams.stream import Streams
     from .drop import Drop
     from .record import PackRecords
@@ -38,13 +40,16 @@ class Settle:
         self._records = records
         self._drop = drop
 
-    async def run(self, cutoff: datetime) -> Settled:
+    async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs whose record, or whose file where there is none, is from before `cutoff`.
+
+        A pack that was seen to before is asked for again, for its sessions may all have left it since: that reads two
+        objects where the first of them has not. A dry run counts, and changes nothing.
 
         What fails does not keep the rest; the report says it. Raises `StoreUnavailable` and `AccessDenied` where they
         could not be listed.
         """
-        report = Settled()
+        report = Settled(dry_run)
         listed = {found.key: found.modified for found in await all_objects(self._store, PACKS)}
         for key, modified in listed.items():
             name = pack_of_key(key)
@@ -54,7 +59,7 @@ class Settle:
                 elif name is not None and pack_record(name) not in listed:
                     await self._see_to(self._unrecorded(name, report), report)
         for started in await self._store.list_uploads(PACKS):
-            if started.started <= cutoff:
+            if started.started <= cutoff and not dry_run:
                 await self._see_to(self._store.abort_upload(started.upload), report)
         return report
 
@@ -68,9 +73,11 @@ class Settle:
             clean = clean and None not in done
             await remove_all(self._store, self._runtime, freed)
             report.freed += len(freed)
-        if clean and not await self._drop.named_by(record.name, record.sessions):
-            report.dropped += await self._drop.drop(record.name)
-        elif clean:
+        if not clean:
+            return
+        if await self._drop.drop(record.name):
+            report.dropped += 1
+        else:
             await self._records.swap(record.name, _settled)
 
     async def _see_to(self, work: Coroutine[Any, Any, None], report: Settled) -> None:
@@ -84,15 +91,33 @@ class Settle:
             record = (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
         except NoSuchKey:
             return
-        if record.state == "live":
-            if not record.settled:
-                await self.settle(record, report)
+        if record.state == "live" and not record.settled:
+            await (self._foresee(record, report) if report.dry_run else self.settle(record, report))
         elif record.sessions:
-            # Somebody died while dropping it.
-            report.dropped += await self._drop.drop(record.name)
+            # One that all its sessions may have left since; or somebody died while dropping it.
+            report.dropped += await self._may_go(record) if report.dry_run else await self._drop.drop(record.name)
 
     async def _unrecorded(self, name: str, report: Settled) -> None:
-        report.dropped += await self._drop.remove_unrecorded(name)
+        report.dropped += report.dry_run or await self._drop.remove_unrecorded(name)
+
+    async def _may_go(self, record: PackRecord) -> bool:
+        return record.state == "gone" or not await self._drop.is_named(record.name, record.sessions)
+
+    async def _foresee(self, record: PackRecord, report: Settled) -> None:
+        """Count what `settle` would do; whether a pack holds what the heads say is not looked at."""
+        named = False
+        for start in range(0, len(record.sessions), _TOGETHER):
+            together = record.sessions[start : start + _TOGETHER]
+            heads = await self._runtime.gather([self._head(session_id) for session_id in together])
+            naming = [head for head in heads if head is not None and record.name in head.packs]
+            waiting = [head for head in naming if names_to_be_thin(head, record.name)]
+            named = named or bool(naming)
+            report.sessions += len(waiting)
+            report.freed += sum(segment.place is None for head in waiting for segment in head.segments)
+        report.dropped += not named
+
+    async def _head(self, session_id: str) -> Head | None:
+        return living((await self._streams.read_head(StreamKeys.of(session_id, TRANSCRIPT))).state)
 
     async def _thin(self, pack: str, session_id: str, report: Settled) -> list[str] | None:
         """Make a session thin; return what may be deleted then, None if that failed."""

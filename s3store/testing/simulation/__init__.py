@@ -14,7 +14,8 @@ for the shortest part of a history that still goes wrong. `python -m s3store.tes
 
 There is a scenario for each thing that histories are about, with callers and a judge of its own: `sessions` for the
 records of sessions, `index` for listings, `siblings` for what stands beside a transcript, deletes and clean-ups,
-`retention` for holds and the rules that delete. `scenarios` names them all.
+`packs` for sessions that move into packs and back, `retention` for holds and the rules that delete. `scenarios` names
+them all.
 
 From the ground up: `scheduler` (tasks and time), `runtime` and `network` (what the core is given), `bucket` (the
 objects, and what must always hold of them), `machine` (the cache of a machine), `history` (what was called and
@@ -24,6 +25,7 @@ live and crash, up to the verdict), `scenario` (what a scenario consists of), an
 
 from .index import INDEX
 from .network import WEATHERS, Fate, Weather
+from .packs import PACKS
 from .report import AnyReport, Report
 from .retention import RETENTION
 from .scenario import Scenario
@@ -33,6 +35,7 @@ from .siblings import SIBLINGS
 
 __all__ = [
     "INDEX",
+    "PACKS",
     "RETENTION",
     "SCENARIOS",
     "SESSIONS",

@@ -63,9 +63,15 @@ class Bucket:
         """Return the segments that no head names."""
         return sorted(self._segments.keys() - frozenset().union(*self._named.values()))
 
+    def own_segments(self, header: dict[str, JsonValue]) -> list[dict[str, JsonValue]]:
+        """Return what a header says of the segments that are objects of the session's own."""
+        found: list[dict[str, JsonValue]] = header["segments"]
+        return found
+
     def _watch_head(self, key: str, body: bytes) -> None:
         base = key.removesuffix(".jsonl.zst")
-        named = {f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in read_header(body)["segments"]}
+        segments = self.own_segments(read_header(body))
+        named = {f"{base}/{segment['name']}.jsonl.zst": segment["sha256"] for segment in segments}
         for name, sha256 in named.items():
             if self._segments.get(name) != sha256:
                 self.violations.append(f"{key} names {name}, which is {'other' if name in self._segments else 'gone'}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .index import INDEX
+from .packs import PACKS
 from .retention import RETENTION
 from .sessions import SESSIONS
 from .siblings import SIBLINGS
@@ -15,5 +16,5 @@ if TYPE_CHECKING:
     from .scenario import Scenario
 
 SCENARIOS: Mapping[str, Scenario[Any, Any]] = {
-    scenario.name: scenario for scenario in (SESSIONS, INDEX, SIBLINGS, RETENTION)
+    scenario.name: scenario for scenario in (SESSIONS, INDEX, SIBLINGS, PACKS, RETENTION)
 }

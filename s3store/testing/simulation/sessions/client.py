@@ -94,13 +94,18 @@ class Client:
 
     async def _take(self, life: Life, step: Step, chance: random.Random) -> None:
         try:
-            if step.kind == "sweep":
-                prefix = f"{SESSIONS}{session_part(step.session_id)}/"
-                await CleanUp(life.store, life.runtime, life.archive.removal, [prefix]).run(older_than=0, dry_run=False)
-            else:
+            if not await self.maintain(life, step):
                 await self._call(life, step, chance)
         except (Cancelled, S3StoreError):
             pass
+
+    async def maintain(self, life: Life, step: Step) -> bool:
+        """Take a step that changes nothing of what callers are told; tell whether it is one."""
+        if step.kind != "sweep":
+            return False
+        prefix = f"{SESSIONS}{session_part(step.session_id)}/"
+        await CleanUp(life.store, life.runtime, life.archive.removal, [prefix]).run(older_than=0, dry_run=False)
+        return True
 
     async def _call(self, life: Life, step: Step, chance: random.Random) -> None:
         core = self._core(life, step)

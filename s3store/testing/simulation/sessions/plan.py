@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 StepKind: TypeAlias = Literal[
     "append", "extend", "create", "save", "replace_last", "remove_last", "clear", "update", "append_and_update",
-    "delete", "load", "last", "records", "info", "sweep",
+    "delete", "load", "last", "records", "info", "sweep", "pack", "settle", "unpack", "drop",
 ]  # fmt: skip
 
 _CALLS: Mapping[StepKind, int] = {
@@ -43,6 +43,12 @@ class Mode:
     """Whether a caller may be told `CorruptObject`."""
     cached: bool = False
     """Whether the processes share a cache, which is old or wrong as often as not."""
+    most_calls: int = 5
+    """How many calls a client makes at most."""
+    dozes: float = 0.0
+    """The share of requests, 0 to 1, before which a process falls asleep, for a moment or for hours: of packs only."""
+    rots: bool = False
+    """Whether half of the packs are stored otherwise than they were sent."""
 
 
 MODES: Mapping[str, Mode] = {
@@ -141,8 +147,12 @@ class Plan:
 
 def plan_for(seed: int, mode: str | None = None) -> Plan:
     """Draw the plan of a seed. `mode` is one of `MODES`; without one, the seed chooses."""
+    return draw(seed, MODES[mode] if mode is not None else list(MODES.values())[seed % len(MODES)])
+
+
+def draw(seed: int, chosen: Mode) -> Plan:
+    """Draw the plan of a seed in a mode."""
     chance = random.Random(seed)  # noqa: S311 - a simulation must be repeatable
-    chosen = MODES[mode] if mode is not None else list(MODES.values())[seed % len(MODES)]
     sessions = ["s0"] if chance.random() < 0.7 else ["s0", "s1"]
     processes = chance.choice((1, 2, 2, 3))
     clients = max(processes, chance.choice((2, 3)))
@@ -168,7 +178,9 @@ _POLICIES = (
 
 
 def _client(chance: random.Random, mode: Mode, number: int, processes: int, sessions: list[str]) -> ClientPlan:
-    steps = tuple(_step(chance, mode, f"{number}.{place}", sessions) for place in range(chance.randrange(2, 6)))
+    steps = tuple(
+        _step(chance, mode, f"{number}.{place}", sessions) for place in range(chance.randrange(2, mode.most_calls + 1))
+    )
     return ClientPlan(number % processes, steps)
 
 

@@ -23,8 +23,10 @@ from .plan import Plan, Step, StepKind
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
+    from ....streams.segments import Segment
     from ..history import Edit, Terms
 
 _EXPECTED = frozenset({"Conflict", "StoreUnavailable", "SessionNotFound", "SessionExists", "SessionDeleted"})
@@ -46,8 +48,8 @@ class SessionsLife(Life):
 class SessionsWorld(LinearWorld[Plan, SessionsLife, Client]):
     """One history of sessions under way."""
 
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan, Bucket)
+    def __init__(self, plan: Plan, bucket: Callable[[Callable[[], datetime]], Bucket] = Bucket) -> None:
+        super().__init__(plan, bucket)
         self.cache = UnreliableCache(self.scheduler, self.network.meet)
         self.expected = _EXPECTED | {"CorruptObject"} if plan.mode.damages else _EXPECTED
 
@@ -55,7 +57,7 @@ class SessionsWorld(LinearWorld[Plan, SessionsLife, Client]):
         """See `World.clients`."""
         for number, client in enumerate(self.plan.clients):
             process = f"p{client.process}"
-            yield process, self._client(f"{process}.{number}", client.steps)
+            yield process, self.client(f"{process}.{number}", client.steps)
 
     def live_once(self, name: str, chance: random.Random, *, skew: float) -> SessionsLife:
         """See `World.live_once`."""
@@ -70,42 +72,48 @@ class SessionsWorld(LinearWorld[Plan, SessionsLife, Client]):
         """Let a last process settle some of what is unknown and read everything, before and after the stragglers."""
         sessions = sorted({step.session_id for client in self.plan.clients for step in client.steps})
         reads = [_read(session_id, kind) for session_id in sessions for kind in _AUDIT]
-        settler = self._client("audit", [])
+        settler = self.client("audit", [])
         life = self.live("audit")
         for operation in list(self.report.operations):
             if self.chance.random() < 0.5:
                 self.run_alone(settler.who, settler.resolve(life, operation))
-        self.run_alone("audit", self._client("audit", reads).run(life))
+        self.run_alone("audit", self.client("audit", reads).run(life))
         self.let_all_arrive()
-        self.run_alone("audit", self._client("audit", reads).run(life))
+        self.run_alone("audit", self.client("audit", reads).run(life))
         for session_id, operations in self.judged().items():
-            self._compare_with_zstd(session_id, operations)
+            self._compare_with_stored(session_id, operations)
         if self.plan.mode.weather.faults == 0 and self.bucket.unnamed():
             self.violates(f"left behind though nothing failed: {self.bucket.unnamed()}")
 
-    def _client(self, who: str, steps: Sequence[Step]) -> Client:
+    def client(self, who: str, steps: Sequence[Step]) -> Client:
+        """Return one that takes these steps."""
         return Client(who, steps, self.plan.mode, self, self.scheduler)
 
-    def _compare_with_zstd(self, session_id: str, operations: Sequence[Operation]) -> None:
+    def stored_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
+        """Return the lines of a segment as they are read without the product: with zstd alone."""
+        return _inflated(self.bucket.get(keys.segment(segment.name), None, None).body)
+
+    def _compare_with_stored(self, session_id: str, operations: Sequence[Operation]) -> None:
         """Compare the last read with what zstd alone makes of the objects."""
         last = operations[-1].outcome
-        found = self._zstd_alone(session_id)
+        found = self._stored(session_id)
         shown = [message for message, _ in last.entries or ()] if isinstance(last, Read) else []
         if found != shown:
-            self.violates(f"{session_id}: zstd alone reads {found}, the session is {shown}")
+            self.violates(f"{session_id}: without the product it reads {found}, the session is {shown}")
 
-    def _zstd_alone(self, session_id: str) -> list[object]:
+    def _stored(self, session_id: str) -> list[object]:
         keys = StreamKeys.of(session_id, TRANSCRIPT)
         try:
             head = self.bucket.get(keys.head, None, None).body
-            segments = [keys.segment(segment.name) for segment in unpack_head(keys, head).segments]
-            parts = [self.bucket.get(key, None, None).body for key in segments]
+            parts = [self.stored_lines(keys, segment) for segment in unpack_head(keys, head).segments]
         except (NoSuchKey, S3StoreError):
             return []
-        whole = io.BytesIO(b"".join([*parts, head]))
-        with zstandard.ZstdDecompressor().stream_reader(whole, read_across_frames=True) as reader:
-            lines = reader.read()
-        return [orjson.loads(line)["message"] for line in lines.splitlines()]
+        return [orjson.loads(line)["message"] for part in [*parts, _inflated(head)] for line in part.splitlines()]
+
+
+def _inflated(data: bytes) -> bytes:
+    with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
+        return reader.read()
 
 
 def _read(session_id: str, kind: StepKind) -> Step:
