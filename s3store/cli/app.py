@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "rm": "Delete sessions.",
     "pack": "Put idle sessions, many together, into Parquet files.",
     "unpack": "Give packed sessions objects of their own again.",
+    "restore": "Bring packed sessions back from archive classes.",
     "export": "Write sessions to files.",
     "artifacts": "List, get, put and remove artifacts.",
     "traces": "Show the traces of a session.",

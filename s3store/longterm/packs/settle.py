@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CallAPerson, CorruptObject, Decide, StoreUnavailable
+from ...errors import CallAPerson, CorruptObject, Decide, FixTheCall, RetryLater
 from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pack_record
 from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
 from ...streams.change import Workplace
+from .move import Move, waits_to_move
 from .record import PackRecord, unpack_record
 from .reports import Settled
 from .swaps import Thinning
@@ -37,6 +38,7 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
+        self._move = Move(store, records)
 
     async def run(self, cutoff: datetime) -> Settled:
         """See to all packs whose record, or whose file where there is none, is from before `cutoff`.
@@ -46,11 +48,12 @@ class Settle:
         """
         report = Settled()
         listed = {found.key: found.modified for found in await all_objects(self._store, PACKS)}
+        files = {pack_record(name) for name in map(pack_of_key, listed) if name is not None}
         for key, modified in listed.items():
             name = pack_of_key(key)
             if modified <= cutoff:
                 if key.startswith(PACK_RECORDS):
-                    await self._see_to(self._record(key, report), report)
+                    await self._see_to(self._record(key, report, has_file=key in files), report)
                 elif name is not None and pack_record(name) not in listed:
                     await self._see_to(self._unrecorded(name, report), report)
         for started in await self._store.list_uploads(PACKS):
@@ -59,7 +62,7 @@ class Settle:
         return report
 
     async def settle(self, record: PackRecord, report: Settled) -> None:
-        """Make every session that names a pack thin; drop the pack if none does."""
+        """Make every session that names a pack thin; then drop the pack if none does, or move it to its class."""
         clean = True
         for start in range(0, len(record.sessions), _TOGETHER):
             together = record.sessions[start : start + _TOGETHER]
@@ -72,14 +75,15 @@ class Settle:
             report.dropped += await self._drop.drop(record.name)
         elif clean:
             await self._records.swap(record.name, _settled)
+            report.moved += await self._move.run(record.name)
 
     async def _see_to(self, work: Coroutine[Any, Any, None], report: Settled) -> None:
         try:
             await work
-        except (StoreUnavailable, CallAPerson, Decide) as error:
+        except (RetryLater, CallAPerson, Decide, FixTheCall) as error:
             report.failed(str(error))
 
-    async def _record(self, key: str, report: Settled) -> None:
+    async def _record(self, key: str, report: Settled, *, has_file: bool) -> None:
         try:
             record = (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
         except NoSuchKey:
@@ -87,8 +91,10 @@ class Settle:
         if record.state == "live":
             if not record.settled:
                 await self.settle(record, report)
-        elif record.sessions:
-            # Somebody died while dropping it.
+            elif waits_to_move(record):
+                report.moved += await self._move.run(record.name)
+        elif record.sessions or has_file:
+            # Somebody died while dropping it, or between a move that came too late and its end.
             report.dropped += await self._drop.drop(record.name)
 
     async def _unrecorded(self, name: str, report: Settled) -> None:
@@ -102,7 +108,7 @@ class Settle:
             landed = await self._streams.swap(keys, thinning)
             if thinning.differs:
                 raise CorruptObject(f"{keys.head}: the pack {pack} holds other records; the session stays as it is")
-        except (StoreUnavailable, CallAPerson, Decide) as error:
+        except (RetryLater, CallAPerson, Decide) as error:
             report.failed(f"{keys.head}: {error}")
             return None
         if landed.proposal is not None:
