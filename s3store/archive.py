@@ -20,6 +20,7 @@ from .index.sizes import IndexSizes
 from .locations import Opened
 from .objects.base import NoSuchKey, PreconditionFailed, WriteRaced, identified, parsed
 from .objects.cached import Freshness, Readings
+from .objects.tiers import check_class
 from .siblings.inbox.bells import Bells
 from .streams.draft import Sizes
 from .streams.head import unpack_transcript_head
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
     from .longterm.order import Order
+    from .longterm.packs.prices import RestorePrices
     from .longterm.packs.reports import Packed
+    from .longterm.packs.restore import Restoring
     from .longterm.packs.service import Packs
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .longterm.retention import Retention
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from .objects.base import ListedObject, ObjectStore
     from .objects.cached import Local
     from .objects.capability import Capability
+    from .objects.tiers import Tier
     from .runtime import Runtime, Work
     from .search.service import SearchCore
     from .streams.commit import CommitPolicy
@@ -304,6 +308,7 @@ class Archive:
         self,
         idle: float,
         target_size: int | None,
+        storage_class: str,
         progress: Callable[[Packed], None] | None,
         filters: Filters,
         *,
@@ -317,6 +322,7 @@ class Archive:
             raise InvalidOption(f"idle is a number of seconds, from 0 to a hundred years, not {idle!r}")
         if filters.get("place") is not None:
             raise InvalidOption("pack: only sessions that are hot are packed, so there is no filter place here")
+        check_class(storage_class)
         self._must_not_be_offline()
         if not dry_run:
             await self.ready_to_write()
@@ -328,8 +334,39 @@ class Archive:
         if dry_run:
             return await self.packs.estimate(found)
         return await self.packs.pack(
-            _ids(found), target_size=TARGET_SIZE if target_size is None else target_size, progress=progress
+            _ids(found),
+            target_size=TARGET_SIZE if target_size is None else target_size,
+            storage_class=storage_class,
+            progress=progress,
         )
+
+    async def restore(
+        self,
+        session_ids: Iterable[str] | None,
+        days: int,
+        tier: Tier,
+        prices: RestorePrices | None,
+        follow: Callable[[Restoring], None] | None,
+        pause: float,
+        filters: Filters,
+        *,
+        dry_run: bool,
+    ) -> Restoring:
+        """See `SessionStore.restore`."""
+        from .longterm.packs.prices import ESTIMATE
+        from .longterm.packs.restore import Restore, check_pause
+
+        if (session_ids is None) == (not filters):
+            raise InvalidOption("restore takes either ids of sessions or at least one filter")
+        check_pause(pause)
+        self._must_not_be_offline()
+        restore = Restore(self.store, self.runtime, self.streams)
+        wanted = _ids(self.index.listings.sessions(filters)) if session_ids is None else _given(session_ids)
+        found = await restore.look(wanted, days, tier, ESTIMATE if prices is None else prices)
+        if dry_run:
+            return found
+        found = await restore.ask(found)
+        return found if follow is None else await restore.follow(found, pause, follow)
 
     @property
     def erasure(self) -> Erasure:
@@ -417,6 +454,11 @@ def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
     from .siblings.artifact_set import ArtifactSet
 
     return ArtifactSet.of(key, messages).bodies
+
+
+async def _given(session_ids: Iterable[str]) -> AsyncIterator[str]:
+    for session_id in session_ids:
+        yield session_id
 
 
 async def _ids(found: AsyncIterator[SessionSummary]) -> AsyncIterator[str]:

@@ -4,6 +4,7 @@
 
     S3StoreError
     ├── RetryLater              nothing is wrong with the call; try it again later
+    │   ├── RestoreRequired
     │   └── StoreUnavailable
     │       └── NotCached
     ├── Decide                  the archive is not in the state the caller took it to be in
@@ -42,6 +43,25 @@ class S3StoreError(Exception):
 
 class RetryLater(S3StoreError):
     """Nothing is wrong with the call; the same call may succeed later."""
+
+
+class RestoreRequired(RetryLater):
+    """The session stands in a pack that cannot be read before it is restored: ask for that, and wait.
+
+    `SessionStore.restore` asks, and `s3store restore` on the command line. `session_id` is the session, `pack` the
+    name of its pack, `storage_class` S3's name of the class that the pack was made for, and `tiers` those by which it
+    can be restored. All but its records can be had meanwhile: it is listed, appended to and deleted as ever.
+    """
+
+    def __init__(self, *, session_id: str, pack: str, storage_class: str, tiers: tuple[str, ...]) -> None:
+        super().__init__(
+            f"session {session_id!r} stands in the pack {pack} ({storage_class}), which must be restored before it is "
+            f"read (tiers: {', '.join(tiers)}): `s3store restore`, or SessionStore.restore()"
+        )
+        self.session_id = session_id
+        self.pack = pack
+        self.storage_class = storage_class
+        self.tiers = tiers
 
 
 class StoreUnavailable(RetryLater):

@@ -215,8 +215,13 @@ def page_key(name: str) -> str:
 
 
 def pack_name(storage_class: str, month: str, ulid: str) -> str:
-    """Return the name of a pack: its storage class in small letters, its year and month as `2026/11`, and a ULID."""
+    """Return the name of a pack: the class that it is for in small letters, year and month as `2026/11`, a ULID."""
     return f"{storage_class.lower()}/{month}/{ulid}"
+
+
+def pack_class(name: str) -> str:
+    """Return S3's name of the storage class that a pack is for, which its own name begins with."""
+    return name.partition("/")[0].upper()
 
 
 def is_pack_name(name: object) -> bool:

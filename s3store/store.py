@@ -39,12 +39,15 @@ if TYPE_CHECKING:
     from .longterm.erasing import Receipt
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
+    from .longterm.packs.prices import RestorePrices
     from .longterm.packs.reports import Packed
+    from .longterm.packs.restore import Restoring
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
     from .objects.capability import Capability
     from .objects.s3_options import S3Options
+    from .objects.tiers import Tier
     from .search.results import Found
     from .siblings.model import Artifact, Bundle, NewArtifact
     from .warming import Warmed
@@ -535,6 +538,7 @@ class AsyncSessionStore:
         *,
         idle: float = 2_592_000.0,
         target_size: int | None = None,
+        storage_class: str = "STANDARD",
         dry_run: bool = False,
         progress: Callable[[Packed], None] | None = None,
         **filters: Unpack[Filters],
@@ -548,11 +552,44 @@ class AsyncSessionStore:
         and an append goes on without reading the pack. What stands beside a transcript stays where it is. With
         `dry_run` nothing is done, and the report says what would be packed. `progress` is told after each pack.
 
+        `storage_class` is S3's name of the class that packs are for: `STANDARD`, `STANDARD_IA`, `ONEZONE_IA`,
+        `INTELLIGENT_TIERING` and `GLACIER_IR`, from which they read at once, `GLACIER` or `DEEP_ARCHIVE`, from which
+        they must be restored first (`RestoreRequired`, `restore`). That clean-up moves them there. The class is tried
+        before anything is packed: `InvalidOption` for one that there is not, or that the store does not know,
+        `StoreNotCapable` where it has but one.
+
         Others may write meanwhile; who resumes a session keeps it hot. Needs the extra `s3store[longterm]`. Raises
         `InvalidOption` for wrong arguments or without the extra, and `StoreUnavailable` or `Conflict` where a pack
         could not be written: what was packed before stays so, and packing again goes on.
         """
-        return await self._archive.pack(idle, target_size, progress, filters, dry_run=dry_run)
+        return await self._archive.pack(idle, target_size, storage_class, progress, filters, dry_run=dry_run)
+
+    async def restore(
+        self,
+        session_ids: Iterable[str] | None = None,
+        *,
+        days: int = 7,
+        tier: Tier = "bulk",
+        prices: RestorePrices | None = None,
+        dry_run: bool = False,
+        follow: Callable[[Restoring], None] | None = None,
+        pause: float = 60.0,
+        **filters: Unpack[Filters],
+    ) -> Restoring:
+        """Ask for readable copies of the packs that sessions stand in, and return how far that is and what it costs.
+
+        For the sessions of these ids, or for which the `filters` hold; one request for each pack, however many of them
+        it holds. A copy stays for `days` (1 to 36,500) from when it is there. `tier` is `bulk`, `standard`, or, where
+        the class has it, `expedited`: dearer and sooner. The report's `cost` is reckoned by `prices`; None: a dated
+        table of estimates. With `dry_run` nothing is asked for. What reads at once, or is on its way, is asked for by
+        nobody, so calling again tells how far it is. With `follow` the call returns when all can be read: it looks
+        every `pause` seconds (0.01 to a day), and calls `follow` after each look; what that raises, this raises.
+
+        Raises, before anything is asked for, `InvalidOption` for wrong arguments or a tier that a class lacks,
+        `SessionNotFound`, and `AccessDenied` without the right `s3:RestoreObject`; later `StoreUnavailable`: calling
+        again goes on.
+        """
+        return await self._archive.restore(session_ids, days, tier, prices, follow, pause, filters, dry_run=dry_run)
 
     async def unpack(self, session_id: str) -> bool:
         """Give a packed session objects of its own again; return whether it was packed.

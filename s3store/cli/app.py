@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "rm": "Delete sessions.",
     "pack": "Put idle sessions, many together, into Parquet files.",
     "unpack": "Give packed sessions objects of their own again.",
+    "restore": "Bring packed sessions back from archive classes.",
     "export": "Write sessions to files, or check an export.",
     "copy": "Copy sessions to another archive.",
     "artifacts": "List, get, put and remove artifacts.",

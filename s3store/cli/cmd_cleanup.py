@@ -59,6 +59,7 @@ def command(*, dry_run: bool, older_than: timedelta, as_json: bool) -> None:
                 "dry_run": report.dry_run,
                 "sessions": report.sessions,
                 "thinned": report.thinned,
+                "moved": report.moved,
                 "removed": dict(report.removed),
                 "bytes": report.bytes,
                 "left": dict(report.left),
@@ -76,6 +77,8 @@ def _tell(report: CleanedUp) -> None:
     for kind, what in _KINDS:
         if report.removed[kind]:
             click.echo(f"{verb} {what}: {report.removed[kind]:,}")
+    if report.moved:
+        click.echo(f"{plural(report.moved, 'pack')} moved to another storage class")
     if report.thinned:
         click.echo(f"{plural(report.thinned, 'packed session')} now in packs alone")
     for reason, why in _REASONS:

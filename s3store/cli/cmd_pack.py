@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..objects.tiers import CLASSES, STANDARD
 from .archive import ArchiveCommand, open_store
 from .exits import SOME_FAILED
 from .moments import age
@@ -31,15 +32,27 @@ _REASONS: tuple[tuple[NotPackedReason, str], ...] = (
 @click.option(
     "--size", "mebibytes", type=click.IntRange(1, 4096), default=256, show_default=True, help="MiB of one pack."
 )
+@click.option(
+    "--class",
+    "storage_class",
+    type=click.Choice(list(CLASSES), case_sensitive=False),
+    default=STANDARD,
+    show_default=True,
+    help="The storage class that the clean-up moves them to.",
+)
 @session_filters
 @click.option("--dry-run", is_flag=True, help="Pack nothing; say what would be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(*, idle: timedelta, mebibytes: int, dry_run: bool, as_json: bool, **filters: Any) -> None:
+def command(
+    *, idle: timedelta, mebibytes: int, storage_class: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
     """Put idle sessions, many together, into Parquet files.
 
     They list, load and search as before, and whoever adds to one need not unpack it. Each file is read back before a
     session names it, and `s3store cleanup` removes what was there before, once it has compared both. Clients may go on
     meanwhile. Needs the extra s3store[longterm].
+
+    From the classes GLACIER and DEEP_ARCHIVE a session must be restored before it is read: see `s3store restore`.
 
     Ends with 1 if a session could not be packed.
     """
@@ -47,6 +60,7 @@ def command(*, idle: timedelta, mebibytes: int, dry_run: bool, as_json: bool, **
         report = store.pack(
             idle=idle.total_seconds(),
             target_size=mebibytes * _MEBIBYTE,
+            storage_class=storage_class,
             dry_run=dry_run,
             **given_filters(filters),
         )

@@ -75,6 +75,7 @@ class CleanUp:
         """Have sessions that were packed stand on their packs alone, and drop the packs that none needs."""
         settled = await packs.settle(cutoff, dry_run=report.dry_run)
         report.thinned = settled.sessions
+        report.moved = settled.moved
         report.removed.update({kind: number for kind, number in settled.removed().items() if number})
         for failure in settled.failures:
             report.failed("failed", 1, failure)

@@ -39,6 +39,8 @@ class CleanedUp:
     dry_run: bool
     sessions: int = 0
     """How many sessions were looked at, deleted ones and those without a transcript included."""
+    moved: int = 0
+    """How many packs were moved to the storage class that they are for."""
     thinned: int = 0
     """How many packed sessions stand on their packs alone now."""
     removed: Counter[RemovedKind] = field(default_factory=Counter)

@@ -22,12 +22,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import NotCached, S3StoreError, StoreUnavailable
 from ..keys import INDEX_LOG, is_replaced, never_changes
 from .base import NoSuchKey, NotModified, ObjectAnswer, StoredObject, check_get, identified
+from .tiers import tiered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .base import ListPage, ObjectStore, ObjectVersion, Part, StartedUpload, Upload
     from .shelf import Kept, Shelf
+    from .tiers import Storage, Tier
 
 LARGEST_KEPT = 64 * 1024 * 1024
 """The most bytes of one object that are kept."""
@@ -200,6 +202,21 @@ class CachedStore:
         if _is_kept(key):
             await self._shelf.forget(key)
         await self._store.delete_version(key, version)
+
+    async def storage(self, key: str) -> Storage:
+        """See `Tiered.storage`."""
+        self._must_ask(key)
+        return await tiered(self._store).storage(key)
+
+    async def set_class(self, key: str, storage_class: str) -> None:
+        """See `Tiered.set_class`."""
+        self._must_not_be_offline(key)
+        await tiered(self._store).set_class(key, storage_class)
+
+    async def restore(self, key: str, *, days: int, tier: Tier) -> None:
+        """See `Tiered.restore`."""
+        self._must_not_be_offline(key)
+        await tiered(self._store).restore(key, days=days, tier=tier)
 
     async def identity(self) -> str:
         """See `Identified.identity`: that of the store inside."""

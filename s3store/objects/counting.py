@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .base import identified
+from .tiers import tiered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .base import ListPage, ObjectStore, ObjectVersion, Part, StartedUpload, StoredObject, Upload
+    from .tiers import Storage, Tier
 
 
 @dataclass(slots=True)
@@ -19,8 +21,9 @@ class Counts:
     """How many requests of each kind were made, and how many bytes of bodies they moved.
 
     A request counts when it is made, whatever the answer; a body that goes up counts also if it is refused. Each
-    kind is one price class of S3: `size` counts as a get, the steps of an upload in parts as puts, giving one up
-    and removing a version as deletes, and whatever lists as one list.
+    kind is one price class of S3: `size` and `storage` count as gets, the steps of an upload in parts, moving to
+    another class and restoring as puts, giving an upload up and removing a version as deletes, and whatever lists as
+    one list.
     """
 
     gets: int = 0
@@ -130,6 +133,21 @@ class CountingStore:
         """See `ObjectStore.delete_version`."""
         self._add(Counts(deletes=1))
         await self._store.delete_version(key, version)
+
+    async def storage(self, key: str) -> Storage:
+        """See `Tiered.storage`."""
+        self._add(Counts(gets=1))
+        return await tiered(self._store).storage(key)
+
+    async def set_class(self, key: str, storage_class: str) -> None:
+        """See `Tiered.set_class`."""
+        self._add(Counts(puts=1))
+        await tiered(self._store).set_class(key, storage_class)
+
+    async def restore(self, key: str, *, days: int, tier: Tier) -> None:
+        """See `Tiered.restore`."""
+        self._add(Counts(puts=1))
+        await tiered(self._store).restore(key, days=days, tier=tier)
 
     async def identity(self) -> str:
         """See `Identified.identity`: that of the store inside."""

@@ -43,6 +43,7 @@ from .etags import etag_of, etag_of_body, is_large, stamp
 from .files import FILE_MODE, Tree, named, open_no_link, remove_quietly, reported
 from .locks import KeyLocks
 from .paths import Kind, folder_path, object_path, read_name
+from .tiers import OneClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -55,7 +56,7 @@ _LOCKS = ".s3store/locks"
 _FOLDER_ATTEMPTS = 1000
 
 
-class DirectoryStore:
+class DirectoryStore(OneClass):
     """A blocking store in a directory of a local file system, to be shared by any number of processes.
 
     `root` is created with its parents if it is missing; below it, files have mode 0600 and folders 0700,

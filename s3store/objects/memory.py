@@ -36,6 +36,7 @@ from .base import (
     check_sizes,
     objects_as_versions,
 )
+from .tiers import OneClass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +53,7 @@ class _Begun:
     parts: dict[int, tuple[Part, bytes]] = field(default_factory=dict)
 
 
-class MemoryStore:
+class MemoryStore(OneClass):
     """A dictionary with S3's manners: MD5 ETags (so equal bytes have equal ETags), and AWS's answers.
 
     One lock makes each operation atomic; it may be shared between threads and tasks. Nothing survives it.

@@ -19,6 +19,7 @@ from ..errors import (
 )
 from .base import InvalidPart, NoSuchKey, NoSuchUpload, NotModified, ObjectAnswer, PreconditionFailed, WriteRaced
 from .s3_requests import HEAD
+from .tiers import Archived
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -53,7 +54,7 @@ _REGION = _Fault(InvalidOption, "region: the bucket is in another region, or beh
 _NOT_STORED = _Fault(StoreUnavailable, "the body was damaged on its way, and refused")
 _LATER = _Fault(StoreUnavailable, "the store cannot serve now")
 _RESTORE = _Fault(
-    StoreNotCapable,
+    Archived,
     "the object was moved to an archive storage class and must be restored before it can be read",
 )
 _KMS = _Fault(AccessDenied, "the KMS key cannot be used: look at its state, and at kms:GenerateDataKey and kms:Decrypt")

@@ -23,12 +23,14 @@ from .base import (
     check_presign,
     check_put,
 )
+from .tiers import check_class, check_restore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .base import Part, Upload
     from .s3_options import S3Options
+    from .tiers import Tier
 
 _LONGEST_PREFIX = 512
 _DIRECTORY_BUCKET_ENDINGS = ("--x-s3", "--xa-s3")
@@ -56,6 +58,8 @@ class Operation:
 _OR_LIST = " (and s3:ListBucket, without which S3 refuses a missing key instead of calling it missing)"
 GET = Operation("GetObject", "get_object", "s3:GetObject" + _OR_LIST)
 HEAD = Operation("HeadObject", "head_object", "s3:GetObject" + _OR_LIST)
+SET_CLASS = Operation("CopyObject", "copy_object", "s3:GetObject and s3:PutObject", writes=True)
+RESTORE = Operation("RestoreObject", "restore_object", "s3:RestoreObject", writes=True)
 PRESIGNED = Operation("GetObject", "get_object", "s3:GetObject", presigned=True)
 PUT = Operation("PutObject", "put_object", "s3:PutObject", writes=True)
 CREATE = Operation("PutObject", "put_object", "s3:PutObject", writes=True, once=True)
@@ -138,6 +142,23 @@ class S3Requests:
         """Return the request for an object's size and ETag."""
         check_key(key)
         return self._of_object(HEAD, key, {})
+
+    def set_class(self, key: str, storage_class: str) -> S3Request:
+        """Return the request that moves an object to another class: a copy onto itself."""
+        check_key(key)
+        check_class(storage_class)
+        source = {"Bucket": self.bucket, "Key": self._full(key)}
+        copied: dict[str, object] = {"CopySource": source, **self._written, "StorageClass": storage_class}
+        if "ExpectedBucketOwner" in self._bucket:
+            copied["ExpectedSourceBucketOwner"] = self._bucket["ExpectedBucketOwner"]
+        return self._of_object(SET_CLASS, key, copied)
+
+    def restore(self, key: str, days: int, tier: Tier) -> S3Request:
+        """Return the request for a readable copy of an object in an archive class."""
+        check_key(key)
+        check_restore(days, tier)
+        wanted = {"Days": days, "GlacierJobParameters": {"Tier": tier.capitalize()}}
+        return self._of_object(RESTORE, key, {"RestoreRequest": wanted})
 
     def put(self, key: str, body: bytes, *, if_match: str | None, if_absent: bool) -> S3Request:
         """Return the request that stores an object."""

@@ -71,6 +71,9 @@ class Answer(TypedDict, total=False):
     ETag: str
     ContentLength: int
     ContentRange: str
+    StorageClass: str
+    ArchiveStatus: str
+    Restore: str
     Contents: list[Listed]
     IsTruncated: bool
     Status: str

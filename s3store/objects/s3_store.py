@@ -12,6 +12,7 @@ from ..errors import AccessDenied, CorruptObject, StoreNotCapable, StoreUnavaila
 from .base import ListedObject, ListPage, NoSuchKey, NotModified, StoredObject
 from .s3_errors import CutBody, DamagedBody, RangeBehindEnd
 from .s3_large import S3LargeObjects
+from .s3_tiers import S3Tiers
 
 if TYPE_CHECKING:
     from .s3_requests import S3Request
@@ -37,8 +38,8 @@ class Credentials(Protocol):
     access_key: str
 
 
-class S3Store(S3LargeObjects):
-    """The operations of `ObjectStore` on a prefix of a bucket. `S3BlockingStore` and `S3AsyncStore` are it.
+class S3Store(S3LargeObjects, S3Tiers):
+    """The operations of `ObjectStore` and `Tiered` on a prefix of a bucket: `S3BlockingStore` and `S3AsyncStore`.
 
     `prefix` is put before every key, with a slash between; keys given and listed are without it. Raises
     `InvalidOption` for a bucket or prefix that cannot hold an archive. Nothing is sent, and no SDK is loaded,

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runtime import run
 from .base import identified
+from .tiers import tiered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from .base import ListPage, ObjectStore, ObjectVersion, Part, StartedUpload, StoredObject, Upload
+    from .tiers import Storage, Tier
 
 T = TypeVar("T")
 
@@ -89,6 +91,18 @@ class ThreadedStore:
     async def delete_version(self, key: str, version: str) -> None:
         """See `ObjectStore.delete_version`."""
         await self._in_thread(lambda: self._store.delete_version(key, version))
+
+    async def storage(self, key: str) -> Storage:
+        """See `Tiered.storage`."""
+        return await self._in_thread(lambda: tiered(self._store).storage(key))
+
+    async def set_class(self, key: str, storage_class: str) -> None:
+        """See `Tiered.set_class`."""
+        await self._in_thread(lambda: tiered(self._store).set_class(key, storage_class))
+
+    async def restore(self, key: str, *, days: int, tier: Tier) -> None:
+        """See `Tiered.restore`."""
+        await self._in_thread(lambda: tiered(self._store).restore(key, days=days, tier=tier))
 
     async def identity(self) -> str:
         """See `Identified.identity`: that of the store inside."""

@@ -10,7 +10,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import CorruptObject, SessionDeleted, SessionNotFound, StoreUnavailable, UnsupportedFormat
+from ..errors import (
+    CorruptObject,
+    RestoreRequired,
+    SessionDeleted,
+    SessionNotFound,
+    StoreUnavailable,
+    UnsupportedFormat,
+)
 from ..index.view import PageGone, newest_of_each
 from ..streams.terms import Terms
 from .database import Known, Reading
@@ -101,7 +108,7 @@ class CatchUp:
                 start, records = 0, await self._records(entry, 0)
         except (SessionNotFound, SessionDeleted):
             return None
-        except (CorruptObject, UnsupportedFormat):
+        except (CorruptObject, UnsupportedFormat, RestoreRequired):
             self._unreadable[entry.id] = None
             return None
         last = records[-1] if records else None

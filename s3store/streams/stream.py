@@ -25,14 +25,16 @@ from ..errors import (
     FixTheCall,
     NotCached,
     OutcomeUnknown,
+    RestoreRequired,
     SessionDeleted,
     SessionNotFound,
     StoreUnavailable,
     UnsupportedFormat,
 )
-from ..keys import INBOX, TRANSCRIPT, StreamKeys, pack_key
+from ..keys import INBOX, TRANSCRIPT, StreamKeys, pack_class, pack_key
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey, NotModified, parsed
+from ..objects.tiers import TIERS, Archived, tiers_of
 from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
@@ -324,11 +326,17 @@ class Streams:
         return head.total_size
 
     async def segment_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
-        """Return the lines of a segment. Raises `NoSuchKey` if it is gone, or the pack that it stands in."""
+        """Return the lines of a segment.
+
+        Raises `NoSuchKey` if it is gone, or the pack that it stands in, and `RestoreRequired` if that is archived.
+        """
         place = segment.place
         if place is not None:
             wanted = place.offset, place.offset + place.length
-            chunk = await self._store.get(pack_key(place.pack), byte_range=wanted)
+            try:
+                chunk = await self._store.get(pack_key(place.pack), byte_range=wanted)
+            except Archived:
+                raise _restore_required(keys.session_id, place.pack) from None
             return (await parsed(chunk, partial(lines_of_chunk, segment, place))).value
         stored = await self._store.get(keys.segment(segment.name))
         return (await parsed(stored, partial(unpack_segment, keys, segment))).value
@@ -552,6 +560,13 @@ def _untold(session_id: str, commit_id: str, why: str) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"session {session_id!r}: commit {commit_id}: {why}", session_id=session_id, commit_id=commit_id
     )
+
+
+def _restore_required(session_id: str, pack: str) -> RestoreRequired:
+    storage_class = pack_class(pack)
+    # A rule of the bucket's owner may have moved a pack to an archive that was made for another class.
+    tiers = tiers_of(storage_class) or TIERS
+    return RestoreRequired(session_id=session_id, pack=pack, storage_class=storage_class, tiers=tiers)
 
 
 def _replaced(session_id: str) -> Conflict:

@@ -6,5 +6,6 @@ head, and the same bytes in both places, swaps the head to a thin one, whose seg
 hot goes.
 
 From the ground up: `record` (how a pack stands), `file` (writing one, and reading it back), `swaps` (of a head), `drop`
-(the end of a pack), `settle` (the second swap, and what crashed packers left), `service` (all of it).
+(the end of a pack), `move` (to its storage class), `settle` (the second swap, and what crashed packers left), `service`
+(all of it); `restore` brings packs back from archive classes, at `prices`.
 """

@@ -50,6 +50,8 @@ class PackRecord:
     """The bytes of the records in it, as JSON lines."""
     settled: bool = False
     """Whether every head that named it has been made thin."""
+    moved: bool = False
+    """Whether the file is in the class that the pack is for, where that is not the usual one."""
     version: int = 0
     commits: tuple[str, ...] = ()
 
@@ -116,6 +118,7 @@ def _packed(record: PackRecord) -> bytes:
             "bytes": record.size,
             "json_bytes": record.json_bytes,
             "settled": record.settled,
+            "moved": record.moved,
             "sessions": record.sessions,
         }
     )
@@ -148,6 +151,7 @@ def _read(found: JsonValue) -> PackRecord | None:
         whole_number(found["bytes"]),
         whole_number(found["json_bytes"]),
         found["settled"] is True,
+        found.get("moved") is True,
         whole_number(found["version"]),
         tuple(map(text_of, found["commits"])),
     )

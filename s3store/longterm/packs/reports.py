@@ -49,6 +49,8 @@ class Settled:
     """How many sessions stand on a pack alone now."""
     freed: int = 0
     """How many objects that were hot are gone."""
+    moved: int = 0
+    """How many packs were moved to the storage class that they are for."""
     dropped: int = 0
     """How many packs were removed, since no session names them."""
     failures: list[str] = field(default_factory=list)

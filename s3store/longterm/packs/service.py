@@ -6,15 +6,17 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, StoreUnavailable
-from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_name
+from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, RetryLater, StoreUnavailable
+from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_class, pack_name
 from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
+from ...objects.tiers import STANDARD
 from ...streams.change import Workplace
 from ...streams.terms import living
 from ..clock import stores_time
 from ..parquet import ROW_GROUP_BYTES
 from .drop import Drop
 from .file import PackFile
+from .move import try_class
 from .record import PackRecord, PackRecords, unpack_record
 from .reports import Forgotten, Packed, Settled
 from .settle import Settle
@@ -36,8 +38,6 @@ if TYPE_CHECKING:
 TARGET_SIZE = 256 * 1024 * 1024
 """How large a pack becomes, in bytes, where there is enough to pack."""
 SMALLEST_TARGET, LARGEST_TARGET = 1024 * 1024, 4 * 1024 * 1024 * 1024
-STORAGE_CLASS = "standard"
-"""The first part of a pack's name: the class that it was written to."""
 _TOGETHER = 32
 
 
@@ -79,17 +79,22 @@ class Packs:
         sessions: AsyncIterator[str],
         *,
         target_size: int = TARGET_SIZE,
+        storage_class: str = STANDARD,
         progress: Callable[[Packed], None] | None = None,
     ) -> Packed:
         """Put sessions into packs of about `target_size` bytes, in the order in which they come.
 
         Each pack is read back before any session names it. Who resumes a session meanwhile keeps it hot. What fails
-        does not keep the rest; the report says it. `progress` is told after each pack. Raises `InvalidOption` for a
-        size out of bounds, and where pyarrow is missing; `StoreUnavailable` and `CorruptObject` where a pack could not
-        be written, `Conflict` where a clean-up took it for one that was left behind: what was packed before stays so.
+        does not keep the rest; the report says it. `progress` is told after each pack. The clean-up moves them to
+        `storage_class`, which is tried before anything is packed: see `try_class` for what that raises.
+
+        Raises `InvalidOption` for a size out of bounds, and where pyarrow is missing; `StoreUnavailable` and
+        `CorruptObject` where a pack could not be written, `Conflict` where a clean-up took it for one that was left
+        behind: what was packed before stays so.
         """
         if not SMALLEST_TARGET <= target_size <= LARGEST_TARGET:
             raise InvalidOption(f"target_size is {SMALLEST_TARGET:,} to {LARGEST_TARGET:,} bytes, not {target_size!r}")
+        await try_class(self._store, self._runtime, storage_class)
         report = Packed(dry_run=False)
         file: PackFile | None = None
         seen: set[str] = set()
@@ -98,7 +103,7 @@ class Packs:
                 if session_id in seen:
                     continue  # It changed while it was listed.
                 seen.add(session_id)
-                file = file or await self._new_file()
+                file = file or await self._new_file(storage_class)
                 await self._add(file, session_id, report)
                 await file.send()
                 if file.size >= target_size:
@@ -162,7 +167,7 @@ class Packs:
                 continue
             others = [each for each in record.sessions if each not in unwanted]
             named = await self._drop.named_by(record.name, others)
-            packed = await self.pack(_each(named), target_size=target_size)
+            packed = await self.pack(_each(named), target_size=target_size, storage_class=pack_class(record.name))
             settled = Settled()
             for name in packed.packs:
                 fresh = await self._records.read(name)
@@ -173,10 +178,10 @@ class Packs:
             (rewritten if await self._drop.drop(record.name) else kept).append(record.name)
         return Forgotten(tuple(rewritten), tuple(packs), tuple(kept), tuple(failures))
 
-    async def _new_file(self) -> PackFile:
+    async def _new_file(self, storage_class: str) -> PackFile:
         now = await stores_time(self._store, self._runtime)
         ulid = self._runtime.ulid()
-        name = pack_name(STORAGE_CLASS, f"{now:%Y/%m}", ulid)
+        name = pack_name(storage_class, f"{now:%Y/%m}", ulid)
         return PackFile(self._store, name, ulid, group_bytes=self._group_bytes)
 
     async def _add(self, file: PackFile, session_id: str, report: Packed) -> None:
@@ -193,7 +198,7 @@ class Packs:
                 file.add(keys, head, [part async for part in self._parts(keys, head)])
         except NoSuchKey:
             report.left["resumed"] += 1
-        except (StoreUnavailable, CallAPerson) as error:
+        except (RetryLater, CallAPerson) as error:
             report.failed(f"{keys.head}: {error}")
 
     async def _parts(self, keys: StreamKeys, head: Head) -> AsyncIterator[tuple[int, int, bytes]]:

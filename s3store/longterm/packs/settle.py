@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ...errors import CallAPerson, CorruptObject, Decide, StoreUnavailable
+from ...errors import CallAPerson, CorruptObject, Decide, FixTheCall, RetryLater
 from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pack_record
 from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
 from ...streams.change import Workplace
 from ...streams.terms import living
+from .move import Move, waits_to_move
 from .record import PackRecord, unpack_record
 from .reports import Settled
 from .swaps import Thinning, names_to_be_thin
@@ -39,6 +40,7 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
+        self._move = Move(store, records)
 
     async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs whose record, or whose file where there is none, is from before `cutoff`.
@@ -51,11 +53,12 @@ class Settle:
         """
         report = Settled(dry_run)
         listed = {found.key: found.modified for found in await all_objects(self._store, PACKS)}
+        files = {pack_record(name) for name in map(pack_of_key, listed) if name is not None}
         for key, modified in listed.items():
             name = pack_of_key(key)
             if modified <= cutoff:
                 if key.startswith(PACK_RECORDS):
-                    await self._see_to(self._record(key, report), report)
+                    await self._see_to(self._record(key, report, has_file=key in files), report)
                 elif name is not None and pack_record(name) not in listed:
                     await self._see_to(self._unrecorded(name, report), report)
         for started in await self._store.list_uploads(PACKS):
@@ -64,7 +67,7 @@ class Settle:
         return report
 
     async def settle(self, record: PackRecord, report: Settled) -> None:
-        """Make every session that names a pack thin; drop the pack if none does."""
+        """Make every session that names a pack thin; then drop the pack if none does, or move it to its class."""
         clean = True
         for start in range(0, len(record.sessions), _TOGETHER):
             together = record.sessions[start : start + _TOGETHER]
@@ -79,23 +82,32 @@ class Settle:
             report.dropped += 1
         else:
             await self._records.swap(record.name, _settled)
+            report.moved += await self._move.run(record.name)
 
     async def _see_to(self, work: Coroutine[Any, Any, None], report: Settled) -> None:
         try:
             await work
-        except (StoreUnavailable, CallAPerson, Decide) as error:
+        except (RetryLater, CallAPerson, Decide, FixTheCall) as error:
             report.failed(str(error))
 
-    async def _record(self, key: str, report: Settled) -> None:
+    async def _record(self, key: str, report: Settled, *, has_file: bool) -> None:
         try:
             record = (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
         except NoSuchKey:
             return
         if record.state == "live" and not record.settled:
             await (self._foresee(record, report) if report.dry_run else self.settle(record, report))
-        elif record.sessions:
-            # One that all its sessions may have left since; or somebody died while dropping it.
-            report.dropped += await self._may_go(record) if report.dry_run else await self._drop.drop(record.name)
+        elif record.sessions or has_file:
+            await self._end_or_move(record, report)
+
+    async def _end_or_move(self, record: PackRecord, report: Settled) -> None:
+        """See to a pack that all its sessions may have left, that waits to move, or whose end nobody lived to see."""
+        if report.dry_run:
+            report.dropped += await self._may_go(record)
+        elif await self._drop.drop(record.name):
+            report.dropped += 1
+        elif record.state == "live" and waits_to_move(record):
+            report.moved += await self._move.run(record.name)
 
     async def _unrecorded(self, name: str, report: Settled) -> None:
         report.dropped += report.dry_run or await self._drop.remove_unrecorded(name)
@@ -127,7 +139,7 @@ class Settle:
             landed = await self._streams.swap(keys, thinning)
             if thinning.differs:
                 raise CorruptObject(f"{keys.head}: the pack {pack} holds other records; the session stays as it is")
-        except (StoreUnavailable, CallAPerson, Decide) as error:
+        except (RetryLater, CallAPerson, Decide) as error:
             report.failed(f"{keys.head}: {error}")
             return None
         if landed.proposal is not None:
