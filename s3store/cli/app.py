@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "spawn": "Start a session that works for another.",
     "inbox": "Show the messages that wait for a session.",
     "rm": "Delete sessions.",
-    "export": "Write sessions to files.",
+    "export": "Write sessions to files, or check an export.",
     "copy": "Copy sessions to another archive.",
     "artifacts": "List, get, put and remove artifacts.",
     "traces": "Show the traces of a session.",
