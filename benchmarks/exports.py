@@ -26,6 +26,8 @@ from .content import coding_session
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from s3store.objects.base import ObjectStore
+
 FORMS = ("parquet", "jsonl.zst", "chat", "csv")
 _MB = 1_000_000
 _SOURCES = 40
@@ -41,7 +43,7 @@ def main() -> None:
     table = Table("Export", ("job", "processes", "seconds", "MB JSON/s", "peak MiB of a process"))
     with tempfile.TemporaryDirectory() as home:
         archive = f"file://{home}/archive"
-        size = _fill(archive, options.sessions, options.bytes)
+        size = fill(archive, options.sessions, options.bytes)
         jobs: dict[tuple[str, int], list[Callable[[Path], None]]] = {
             ("load and json.dump", 1): [partial(_plain, archive)]
         }
@@ -87,7 +89,7 @@ def _plain(archive: str, folder: Path) -> None:
                     file.write("\n")
 
 
-def _fill(archive: str, sessions: int, size: int) -> int:
+def fill(archive: str | ObjectStore, sessions: int, size: int) -> int:
     """Make the archive; return how many bytes of JSON its messages are."""
     sources = []
     for seed in range(_SOURCES):

@@ -76,8 +76,6 @@ class StreamCopy:
         streams = self._to.streams
         terms = Terms(expected_version=version)
         change = streams.change(self.keys.session_id, plan, terms, stream=self.keys.stream)
-        # What is large goes up before this process's other writers of the stream have to wait for it.
-        await streams.foresee(change)
         landed = await streams.land(change)
         self.target = living(landed.known.state)
         self.added = change.outcome(landed).appended
