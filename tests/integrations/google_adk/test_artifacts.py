@@ -151,7 +151,7 @@ async def test_a_rewind_takes_an_artifact_back(service: ArchiveArtifactService) 
 
 
 async def test_wrong_calls_are_refused(service: ArchiveArtifactService) -> None:
-    nobody = {"app_name": "app/1", "user_id": "mia ü"}
+    nobody: dict[str, Any] = {"app_name": "app/1", "user_id": "mia ü"}
     with pytest.raises(InputValidationError, match="Session ID"):
         await service.save_artifact(**nobody, filename="f", artifact=TEXT)
     with pytest.raises(InputValidationError, match="Not supported"):

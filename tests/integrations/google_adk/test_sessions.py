@@ -35,7 +35,7 @@ OF: dict[str, Any] = {**USER, "session_id": "s/1"}
 STORED = "google-adk/app%2F1/mia ü%25/s%2F1"
 
 
-def said(text: str, *, author: str = "user", at: float | None = None, **delta: Any) -> Event:
+def said(text: str, *, author: Any = "user", at: Any = None, **delta: Any) -> Event:
     event = Event(
         author=author,
         invocation_id="i",
