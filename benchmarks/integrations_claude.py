@@ -24,7 +24,7 @@ from s3store.integrations.claude_agent_sdk import ClaudeSessionStore
 
 from .common import Table, arguments, report
 from .content import coding_session
-from .places import BUCKET, Moto, counted, moto_with_bucket, opened
+from .places import ASKED, BUCKET, Moto, moto_with_bucket, opened, tabulated
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,7 +46,7 @@ def main() -> None:
     given = parser.parse_args()
     table = Table(
         f"{_TURNS} turns, then a new process each time; {_SESSIONS + 1} sessions are listed",
-        ("store", "what", "LIST", "GET", "PUT", "DELETE", "bytes up", "bytes down"),
+        ("store", "what", *ASKED),
     )
     with moto_with_bucket() as moto:
         makers: dict[str, Callable[[], Any]] = {"s3store": lambda: ours(moto)}
@@ -104,10 +104,8 @@ async def measure(name: str, make: Callable[[], Any], moto: MotoProcess, table: 
 
 async def step(table: Table, moto: MotoProcess, name: str, what: str, work: Callable[[], Awaitable[object]]) -> None:
     """Do something, and add what was asked of S3 for it."""
-    counted(moto)
-    await work()
-    asked = counted(moto)
-    table.add(name, what, asked.lists, asked.gets, asked.puts, asked.deletes, asked.up, asked.down)
+    with tabulated(table, moto, name, what):
+        await work()
 
 
 def key_of(number: int) -> Any:

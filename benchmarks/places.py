@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from s3store.objects.base import ObjectStore
 
+    from .common import Cell, Table
+
 BUCKET = "benchmark"
 """The bucket of moto that all archives are in."""
 
@@ -59,6 +61,19 @@ def counted(moto: MotoProcess) -> Asked:
         sum(up for *_, up, _ in taken),
         sum(down for *_, down in taken),
     )
+
+
+ASKED = ("LIST", "GET", "PUT", "DELETE", "bytes up", "bytes down")
+"""The columns that `tabulated` fills."""
+
+
+@contextmanager
+def tabulated(table: Table, moto: MotoProcess, *names: Cell) -> Iterator[None]:
+    """Add a row: the names, and what moto is asked for within the context."""
+    counted(moto)
+    yield
+    asked = counted(moto)
+    table.add(*names, asked.lists, asked.gets, asked.puts, asked.deletes, asked.up, asked.down)
 
 
 class Place(Protocol):
