@@ -51,11 +51,12 @@ class Settle:
         """
         report = Settled(dry_run)
         listed = {found.key: found.modified for found in await all_objects(self._store, PACKS)}
+        files = {pack_record(name): name for name in map(pack_of_key, listed) if name is not None}
         for key, modified in listed.items():
             name = pack_of_key(key)
             if modified <= cutoff:
                 if key.startswith(PACK_RECORDS):
-                    await self._see_to(self._record(key, report), report)
+                    await self._see_to(self._record(key, report, has_file=key in files), report)
                 elif name is not None and pack_record(name) not in listed:
                     await self._see_to(self._unrecorded(name, report), report)
         for started in await self._store.list_uploads(PACKS):
@@ -86,15 +87,15 @@ class Settle:
         except (StoreUnavailable, CallAPerson, Decide) as error:
             report.failed(str(error))
 
-    async def _record(self, key: str, report: Settled) -> None:
+    async def _record(self, key: str, report: Settled, *, has_file: bool) -> None:
         try:
             record = (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
         except NoSuchKey:
             return
         if record.state == "live" and not record.settled:
             await (self._foresee(record, report) if report.dry_run else self.settle(record, report))
-        elif record.sessions:
-            # One that all its sessions may have left since; or somebody died while dropping it.
+        elif record.sessions or has_file:
+            # One that all its sessions may have left since; or somebody died while dropping it, or his delete was lost.
             report.dropped += await self._may_go(record) if report.dry_run else await self._drop.drop(record.name)
 
     async def _unrecorded(self, name: str, report: Settled) -> None:
