@@ -1,7 +1,8 @@
 """Packing: idle sessions in Parquet files, which go on as before, and come back."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from s3store import SessionStore
 from s3store.errors import CorruptObject, InvalidOption, SessionNotFound, StoreUnavailable
-from s3store.keys import PACK_RECORDS, PACKS, transcript_head
+from s3store.keys import PACK_RECORDS, PACKS, is_transcript_head, transcript_head
+from s3store.longterm.packs.reports import Settled
+from s3store.objects.base import StoredObject
 from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
@@ -365,3 +368,50 @@ def test_sessions_that_are_alike_take_less_room_in_a_pack(store: SessionStore) -
         store.save(f"session/{number}", [*wording, f"that was number {number}"])
     packed = store.pack(idle=0)
     assert packed.json_bytes > 12 * packed.bytes
+
+
+def test_no_head_comes_to_stand_on_a_pack_that_is_not_live(store: SessionStore) -> None:
+    made = fill(store, 1)
+    (name,) = store.pack(idle=0).packs
+    packs = store._archive.packs
+    seen = run(packs.records())[0]
+    run(packs._records.swap(name, lambda now: None if now is None else replace(now, state="gone")))
+    settled = Settled()
+    run(packs.settling.settle(seen, settled))
+    assert settled.sessions == 0
+    assert next(iter(store.list())).place == "hot"
+    assert store.load("session/0").messages == made["session/0"]
+
+
+class Meddling(MemoryStore):
+    """Does something else just before a head is read."""
+
+    meddle: Callable[[], Awaitable[object]] | None = None
+
+    async def get(self, key: str, **given: Any) -> StoredObject:
+        meddle = self.meddle
+        if meddle is not None and is_transcript_head(key):
+            self.meddle = None
+            await meddle()
+        return await super().get(key, **given)
+
+
+def test_a_pack_that_somebody_gave_back_during_the_look_stays() -> None:
+    """He has found a head that names it, of which this look was too early to know."""
+    objects = Meddling()
+    with SessionStore(objects, cache=False) as store:
+        fill(store, 1)
+        (name,) = store.pack(idle=0).packs
+        store.append("session/0", "back")
+        packs = store._archive.packs
+
+        async def give_back() -> None:
+            objects.meddle = None
+            await packs._records.swap(name, lambda now: None if now is None else replace(now, state="live"))
+
+        async def wait_for_the_second_look() -> None:
+            objects.meddle = give_back
+
+        objects.meddle = wait_for_the_second_look
+        assert not run(packs.drop(name))
+        assert f"{PACKS}{name}.parquet" in keys_under(objects, PACKS)
