@@ -373,7 +373,7 @@ class Archive:
         """Tells what is left of sessions."""
         from .longterm.erasure import Erasure
 
-        return Erasure(self.store, self.runtime)
+        return Erasure(self.store, self.runtime, self.packs)
 
     def before_closing(self, work: Work) -> None:
         """Run `work` when the archive is closed, while it can still be used; what it raises, `close` raises."""

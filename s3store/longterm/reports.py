@@ -60,13 +60,14 @@ class CleanedUp:
 
 @dataclass(frozen=True, slots=True)
 class Remnant:
-    """One thing that is stored under a session's prefix."""
+    """One thing that is stored of a session."""
 
     key: str
-    kind: StoredKind | Literal["tombstone", "upload", "version", "delete marker"]
-    """A `version` is an earlier state that a bucket with versioning keeps, of whatever kind of object."""
+    kind: StoredKind | Literal["tombstone", "upload", "version", "delete marker", "pack"]
+    """A `version` is an earlier state that a bucket with versioning keeps, of whatever kind of object. A `pack` holds
+    records of the session among those of others, or may: its record says that they were put there."""
     size: int
-    """In bytes; 0 for uploads and delete markers, of which no listing tells it."""
+    """In bytes; 0 for uploads and delete markers, of which no listing tells it. Of a pack, that of the whole file."""
     version: str = ""
     """The store's name of the version; empty for what is no version but the object itself."""
 

@@ -1,7 +1,8 @@
 """Packing: idle sessions in Parquet files, which go on as before, and come back."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,14 @@ import pyarrow.parquet
 import pytest
 
 from s3store import SessionStore
-from s3store.errors import CorruptObject, InvalidOption, SessionNotFound
-from s3store.keys import PACK_RECORDS, PACKS, transcript_head
+from s3store.errors import CorruptObject, InvalidOption, SessionNotFound, StoreUnavailable
+from s3store.keys import PACK_RECORDS, PACKS, is_transcript_head, transcript_head
+from s3store.longterm.packs.reports import Settled
+from s3store.objects.base import StoredObject
 from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
+from s3store.times import END_OF_TIME
 
 MESSAGES: list[Any] = [{"role": "user", "content": "Where is my order?"}, {"wide": 2**70, "odd": "\ud800"}, ["é", None]]
 
@@ -282,3 +286,132 @@ def test_a_pack_that_reads_back_otherwise_is_named_by_nobody() -> None:
         assert not keys_under(objects, PACKS)
         store.cleanup(older_than=0)
         assert {each: store.load(each).messages for each in made} == made
+
+
+def test_a_pack_that_all_its_sessions_have_left_goes_with_a_later_clean_up(
+    store: SessionStore, objects: MemoryStore
+) -> None:
+    made = fill(store, 3)
+    pack_and_clean(store)
+    store.unpack("session/0")
+    store.delete("session/1")
+    assert store.cleanup(older_than=0).removed["pack"] == 0
+    store.unpack("session/2")
+    assert store.cleanup(older_than=0).removed["pack"] == 1
+    assert not [key for key in keys_under(objects, PACKS) if key.endswith(".parquet")]
+    assert {each: store.load(each).messages for each in ("session/0", "session/2")} == {
+        each: made[each] for each in ("session/0", "session/2")
+    }
+
+
+def test_looking_again_at_a_settled_pack_reads_few_heads() -> None:
+    objects = CountingStore(MemoryStore())
+    with SessionStore(objects, cache=False) as store:
+        fill(store, 40)
+        pack_and_clean(store)
+        run(store._archive.packs.settle(END_OF_TIME))
+        objects.reset()
+        run(store._archive.packs.settle(END_OF_TIME))
+        assert objects.reset().gets == 3  # the record, again as it is dropped, and the first head
+
+
+def test_a_dry_run_says_what_would_become_of_packs(store: SessionStore, objects: MemoryStore) -> None:
+    fill(store, 3)
+    store.pack(idle=0)
+    before = keys_under(objects, "")
+    would = store.cleanup(older_than=0, dry_run=True)
+    assert keys_under(objects, "") == before
+    done = store.cleanup(older_than=0)
+    assert (would.thinned, would.removed) == (done.thinned, done.removed)
+    for number in range(3):
+        store.delete(f"session/{number}")
+    assert store.cleanup(older_than=0, dry_run=True).removed["pack"] == 1
+    assert store.cleanup(older_than=0).removed["pack"] == 1
+
+
+def test_a_pack_still_holds_a_deleted_session_until_it_is_forgotten(store: SessionStore) -> None:
+    fill(store, 2)
+    pack_and_clean(store)
+    store.delete("session/0")
+    remains = store.remains("session/0")
+    assert ({remnant.kind for remnant in remains.found}, remains.erased) == ({"tombstone", "pack"}, False)
+    run(store._archive.packs.forget(["session/0"]))
+    assert store.remains("session/0").erased
+    assert {remnant.kind for remnant in store.remains("session/1").found} == {"head", "pack"}
+
+
+class LosesADelete(MemoryStore):
+    """Does not do the first delete of a pack."""
+
+    lost = False
+
+    async def delete(self, key: str, *, if_match: str | None = None) -> None:
+        if key.endswith(".parquet") and not self.lost:
+            self.lost = True
+            raise StoreUnavailable("lost")
+        await super().delete(key, if_match=if_match)
+
+
+def test_a_file_whose_delete_was_lost_goes_with_the_next_clean_up() -> None:
+    objects = LosesADelete()
+    with SessionStore(objects) as store:
+        fill(store, 1)
+        run(objects.put(f"{PACKS}standard/2026/11/{'0' * 26}.parquet", b"half"))
+        assert store.cleanup(older_than=0).left["failed"] == 1
+        assert store.cleanup(older_than=0).removed["pack"] == 1
+        assert keys_under(objects, f"{PACKS}standard") == []
+
+
+def test_sessions_that_are_alike_take_less_room_in_a_pack(store: SessionStore) -> None:
+    for number in range(50):
+        wording = [f"step {at}: look up order {at * 7919} and tell the customer about it" for at in range(30)]
+        store.save(f"session/{number}", [*wording, f"that was number {number}"])
+    packed = store.pack(idle=0)
+    assert packed.json_bytes > 12 * packed.bytes
+
+
+def test_no_head_comes_to_stand_on_a_pack_that_is_not_live(store: SessionStore) -> None:
+    made = fill(store, 1)
+    (name,) = store.pack(idle=0).packs
+    packs = store._archive.packs
+    seen = run(packs.records())[0]
+    run(packs._records.swap(name, lambda now: None if now is None else replace(now, state="gone")))
+    settled = Settled()
+    run(packs.settling.settle(seen, settled))
+    assert settled.sessions == 0
+    assert next(iter(store.list())).place == "hot"
+    assert store.load("session/0").messages == made["session/0"]
+
+
+class Meddling(MemoryStore):
+    """Does something else just before a head is read."""
+
+    meddle: Callable[[], Awaitable[object]] | None = None
+
+    async def get(self, key: str, **given: Any) -> StoredObject:
+        meddle = self.meddle
+        if meddle is not None and is_transcript_head(key):
+            self.meddle = None
+            await meddle()
+        return await super().get(key, **given)
+
+
+def test_a_pack_that_somebody_gave_back_during_the_look_stays() -> None:
+    """He has found a head that names it, of which this look was too early to know."""
+    objects = Meddling()
+    with SessionStore(objects, cache=False) as store:
+        fill(store, 1)
+        (name,) = store.pack(idle=0).packs
+        store.append("session/0", "back")
+        packs = store._archive.packs
+
+        async def give_back() -> None:
+            objects.meddle = None
+            await packs._records.swap(name, lambda now: None if now is None else replace(now, state="live"))
+
+        async def wait_for_the_second_look() -> None:
+            objects.meddle = give_back
+
+        objects.meddle = wait_for_the_second_look
+        assert not run(packs.drop(name))
+        assert f"{PACKS}{name}.parquet" in keys_under(objects, PACKS)
