@@ -130,7 +130,7 @@ CALLS: dict[str, Call] = {
     "erase": (interrupted, lambda s, _: s.erase(id_prefix="a")),
     "remains": (lambda s, _: s.remains("a"),),
     "erase_versions": (lambda s, _: s.erase_versions("a"),),
-    "pack": (lambda s, _: s.pack(idle=0), lambda s, _: into_a_pack(s, "GLACIER")),
+    "pack": (lambda s, _: into_a_pack(s, "GLACIER"), lambda s, _: s.pack(idle=0)),
     "unpack": (lambda s, _: s.unpack("a"), lambda s, _: s.unpack("missing")),
     "restore": (restored,),
     "index.compact": (lambda s, _: s.index.compact(everything=True),),
