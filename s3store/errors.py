@@ -53,11 +53,8 @@ class RestoreRequired(RetryLater):
     can be restored. All but its records can be had meanwhile: it is listed, appended to and deleted as ever.
     """
 
-    def __init__(self, *, session_id: str, pack: str, storage_class: str, tiers: tuple[str, ...]) -> None:
-        super().__init__(
-            f"session {session_id!r} stands in the pack {pack} ({storage_class}), which must be restored before it is "
-            f"read (tiers: {', '.join(tiers)}): `s3store restore`, or SessionStore.restore()"
-        )
+    def __init__(self, message: str, *, session_id: str, pack: str, storage_class: str, tiers: tuple[str, ...]) -> None:
+        super().__init__(message)
         self.session_id = session_id
         self.pack = pack
         self.storage_class = storage_class

@@ -34,7 +34,7 @@ _REASONS: tuple[tuple[NotPackedReason, str], ...] = (
 )
 @click.option(
     "--class",
-    "storage_class",
+    "pack_class",
     type=click.Choice(list(CLASSES), case_sensitive=False),
     default=STANDARD,
     show_default=True,
@@ -43,9 +43,7 @@ _REASONS: tuple[tuple[NotPackedReason, str], ...] = (
 @session_filters
 @click.option("--dry-run", is_flag=True, help="Pack nothing; say what would be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(
-    *, idle: timedelta, mebibytes: int, storage_class: str, dry_run: bool, as_json: bool, **filters: Any
-) -> None:
+def command(*, idle: timedelta, mebibytes: int, pack_class: str, dry_run: bool, as_json: bool, **filters: Any) -> None:
     """Put idle sessions, many together, into Parquet files.
 
     They list, load and search as before, and whoever adds to one need not unpack it. Each file is read back before a
@@ -60,7 +58,7 @@ def command(
         report = store.pack(
             idle=idle.total_seconds(),
             target_size=mebibytes * _MEBIBYTE,
-            storage_class=storage_class,
+            storage_class=pack_class,
             dry_run=dry_run,
             **given_filters(filters),
         )

@@ -566,7 +566,14 @@ def _restore_required(session_id: str, pack: str) -> RestoreRequired:
     storage_class = pack_class(pack)
     # A rule of the bucket's owner may have moved a pack to an archive that was made for another class.
     tiers = tiers_of(storage_class) or TIERS
-    return RestoreRequired(session_id=session_id, pack=pack, storage_class=storage_class, tiers=tiers)
+    return RestoreRequired(
+        f"session {session_id!r} stands in the pack {pack} ({storage_class}), which must be restored before it is read "
+        f"(tiers: {', '.join(tiers)}): `s3store restore`, or SessionStore.restore()",
+        session_id=session_id,
+        pack=pack,
+        storage_class=storage_class,
+        tiers=tiers,
+    )
 
 
 def _replaced(session_id: str) -> Conflict:

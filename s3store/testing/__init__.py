@@ -13,7 +13,9 @@
 import pytest
 
 # Before the import, or the assertions in there would fail without saying what they compared.
-pytest.register_assert_rewrite("s3store.testing.object_store_tests", "s3store.testing.upload_tests")
+pytest.register_assert_rewrite(
+    *(f"s3store.testing.{part}" for part in ("object_store_tests", "tier_tests", "upload_tests"))
+)
 
 from .drivers import AsyncioDriver, BlockingDriver, Driver  # noqa: E402
 from .object_store_tests import ODD_KEYS, ObjectStoreTests  # noqa: E402

@@ -32,6 +32,7 @@ from ..objects.base import (
     WriteRaced,
 )
 from .drivers import BlockingDriver, Driver
+from .tier_tests import TierTests
 from .upload_tests import OVER, UploadTests
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ _ETAGS = (Condition.CURRENT, Condition.FORMER, Condition.FOREIGN)
 _BODIES = (b"body %d" % number for number in itertools.count())
 
 
-class ObjectStoreTests(UploadTests):
+class ObjectStoreTests(UploadTests, TierTests):
     """Subclass it in a class whose name starts with `Test`, and give that a fixture `store`.
 
     `store` returns an empty store for each test, and closes it if that is needed. A store of asyncio sets

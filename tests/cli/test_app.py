@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
@@ -31,6 +31,7 @@ EXITS = {
     errors.LeaseLost: 4,
     errors.NotCached: 5,
     errors.OutcomeUnknown: 8,
+    errors.RestoreRequired: 5,
     errors.SessionDeleted: 4,
     errors.SessionExists: 4,
     errors.SessionHeld: 4,
@@ -40,6 +41,13 @@ EXITS = {
     errors.TooLarge: 2,
     errors.UnsupportedFormat: 7,
 }
+
+
+NAMED: dict[type[errors.S3StoreError], dict[str, Any]] = {
+    errors.OutcomeUnknown: {"session_id": "s", "commit_id": "c"},
+    errors.RestoreRequired: {"session_id": "s", "pack": "p", "storage_class": "GLACIER", "tiers": ("bulk",)},
+}
+"""What an error is given beside its message."""
 
 
 def leaves(kind: type[errors.S3StoreError]) -> set[type[errors.S3StoreError]]:
@@ -57,7 +65,7 @@ def test_every_error_has_its_exit_code(capsys: pytest.CaptureFixture[str]) -> No
     kinds_of_their_own = {errors.Conflict, errors.StoreUnavailable}
     assert EXITS.keys() == leaves(errors.S3StoreError) | kinds_of_their_own
     for kind, code in EXITS.items():
-        named = {"session_id": "s", "commit_id": "c"} if kind is errors.OutcomeUnknown else {}
+        named = NAMED.get(kind, {})
         assert exit_of(kind("session 's': so it is", **named)) == code
         told = capsys.readouterr().err
         assert told.startswith("s3store: session 's': so it is")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from s3store import SessionStore
+from tests.longterm.glacier import Glacier
+
 if TYPE_CHECKING:
-    from s3store import SessionStore
+    import pytest
 
     from .conftest import Cli
 
@@ -29,3 +32,35 @@ def test_what_cannot_be_packed_or_unpacked_is_said(cli: Cli, store: SessionStore
     assert cli("unpack", "nobody").exit_code == 3
     assert cli("pack", "--place", "cold").exit_code == 2
     assert cli("pack", "--size", "0").exit_code == 2
+
+
+def test_a_class_that_the_store_lacks_is_refused(cli: Cli, store: SessionStore) -> None:
+    store.append("a", "x")
+    refused = cli("pack", "--idle", "0s", "--class", "glacier")
+    assert refused.exit_code == 6
+    assert "no storage class GLACIER" in refused.stderr
+    assert cli("pack", "--class", "COLD").exit_code == 2
+    assert cli.ok("restore", "a") == "readable: a\n"
+    assert cli("restore").exit_code == 2
+    assert cli("restore", "nobody").exit_code == 3
+
+
+def test_packs_are_restored_and_money_and_time_are_said_before(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = Glacier()
+    for command in ("pack", "cleanup", "restore", "show"):
+        monkeypatch.setattr(f"s3store.cli.cmd_{command}.open_store", lambda **_: SessionStore(objects))
+    with SessionStore(objects) as store:
+        store.append("a", "x")
+    cli.ok("pack", "--idle", "0s", "--class", "GLACIER")
+    assert "1 pack moved to another storage class" in cli.ok("cleanup", "--older-than", "0s")
+    assert cli("show", "a").exit_code == 5
+    foreseen = cli("restore", "a", "--dry-run", "--tier", "standard")
+    assert "1 pack of" in foreseen.stderr
+    assert "within 5 h as a rule (AWS" in foreseen.stderr
+    assert "1 session cannot be read yet; packs: 1 not asked for, 0 on their way" in foreseen.stdout
+    (report,) = cli.json("restore", "a", "--days", "3")
+    assert (report["packs"][0]["status"], report["waiting"], report["cost"]["requests"]) == ("restoring", ["a"], 1)
+    assert [(days, tier) for _, days, tier in objects.asked] == [(3, "bulk")]
+    objects.thaw()
+    assert cli.ok("restore", "a", "--follow").endswith("readable: a\n")
+    assert len(objects.asked) == 1

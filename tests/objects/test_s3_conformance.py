@@ -46,6 +46,7 @@ def aioboto3_session() -> object:
 
 
 class _OnS3(ObjectStoreTests):
+    has_classes: ClassVar[bool] = True
     # A request takes milliseconds here.
     rounds = 3
     increments = 8

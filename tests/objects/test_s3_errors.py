@@ -31,6 +31,7 @@ from s3store.objects import (
 from s3store.objects.s3_errors import translate
 from s3store.objects.s3_options import S3Options
 from s3store.objects.s3_requests import S3Requests
+from s3store.objects.tiers import Archived, tiered
 from tests.servers import Fault, FaultProxy, Reply, answer, in_order
 
 from .s3_cases import BOTH
@@ -72,6 +73,7 @@ OPERATIONS: dict[str, Callable[[ObjectStore], Coroutine[Any, Any, object]]] = {
     "uploads": lambda store: store.list_uploads("key"),
     "versions": lambda store: store.list_versions("key"),
     "delete-version": lambda store: store.delete_version("key", "version"),
+    "restore": lambda store: tiered(store).restore("key", days=1, tier="bulk"),
     "delete-if": lambda store: store.delete("key", if_match='"etag"'),
 }
 
@@ -104,7 +106,10 @@ TABLE = [
     Row("create", 400, "InvalidToken", AccessDenied, "no credentials"),
     Row("get", 401, "Unauthorized", AccessDenied, "no credentials"),
     Row("create", 400, "KMS.DisabledException", AccessDenied, "kms:GenerateDataKey"),
-    Row("get", 403, "InvalidObjectState", StoreNotCapable, "must be restored"),
+    Row("get", 403, "InvalidObjectState", Archived, "must be restored"),
+    Row("restore", 403, "AccessDenied", AccessDenied, "s3:RestoreObject"),
+    Row("restore", 404, "NoSuchKey", NoSuchKey),
+    Row("restore", 503, "GlacierExpeditedRetrievalNotAvailable", StoreUnavailable, "cannot serve now"),
     Row("create", 400, "EntityTooLarge", TooLarge, "larger"),
     Row("create", 400, "KeyTooLongError", InvalidOption, "prefix"),
     Row("create", 400, "InvalidStorageClass", InvalidOption, "storage_class"),

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import pytest
 
-from s3store import AccessDenied, Append, IndexPolicy, SessionStore, StoreNotCapable
+from s3store import AccessDenied, Append, IndexPolicy, SessionNotFound, SessionStore, StoreNotCapable
+from s3store.runtime import run
 from s3store.siblings.upload import PART
 from tests.archives import prepare, s3_options
 from tests.servers.policy_proxy import PolicyProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.servers import MotoServer
 
@@ -53,6 +54,21 @@ def sent_and_taken(store: SessionStore, _: Path) -> None:
     mail.done()
 
 
+def into_a_pack(store: SessionStore, storage_class: str) -> None:
+    """Pack a session. By the store's clock, which has but seconds, it may not have been idle at all yet."""
+
+    async def chosen() -> AsyncIterator[str]:
+        yield "a"
+
+    assert run(store._archive.packs.pack(chosen(), storage_class=storage_class)).sessions == 1
+
+
+def restored(store: SessionStore, _: Path) -> None:
+    assert store.restore(["a"]).cost.requests == 1
+    with pytest.raises(SessionNotFound):
+        store.restore(["missing"])
+
+
 def broken_off(store: SessionStore, file: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         store.artifacts("b").put("iterator", breaking())
@@ -71,6 +87,7 @@ def copied_to_memory(store: SessionStore, _: Path) -> None:
         assert store.copy_to(target).is_complete
 
 
+Opened: TypeAlias = "Callable[[str], SessionStore]"
 Call = tuple["Callable[[SessionStore, Path], object]", ...]
 CALLS: dict[str, Call] = {
     "load": (lambda s, _: s.load("a"), lambda s, _: s.load("b")),
@@ -129,12 +146,29 @@ CALLS: dict[str, Call] = {
     "erase": (interrupted, lambda s, _: s.erase(id_prefix="a")),
     "remains": (lambda s, _: s.remains("a"),),
     "erase_versions": (lambda s, _: s.erase_versions("a"),),
+    "pack": (lambda s, _: into_a_pack(s, "GLACIER"), lambda s, _: s.pack(idle=0)),
+    "unpack": (lambda s, _: s.unpack("a"), lambda s, _: s.unpack("missing")),
+    "restore": (restored,),
     "index.compact": (lambda s, _: s.index.compact(everything=True),),
     "index.rebuild": (lambda s, _: s.index.rebuild(),),
     "index.verify(fix=True)": (lambda s, _: s.index.verify(fix=True),),
     "artifacts.put of over 8 MiB": (interrupted_then_again, broken_off),
     "check": (lambda s, _: s.check().require_shared_writing(),),
 }
+
+
+def archived(store: SessionStore) -> None:
+    into_a_pack(store, "GLACIER")
+    store.cleanup(older_than=0)
+
+
+def packed(store: SessionStore) -> None:
+    into_a_pack(store, "STANDARD")
+    store.cleanup(older_than=0)
+
+
+BEFORE: dict[str, Callable[[SessionStore], None]] = {"unpack": packed, "restore": archived}
+"""What has to be so before a call has anything to do."""
 
 
 class Row(NamedTuple):
@@ -169,13 +203,11 @@ def proxy(moto: MotoServer) -> Iterator[PolicyProxy]:
 
 
 @pytest.fixture
-def opened(
-    proxy: PolicyProxy, moto: MotoServer, bucket_name: Callable[[], str]
-) -> Iterator[Callable[[], SessionStore]]:
+def opened(proxy: PolicyProxy, moto: MotoServer, bucket_name: Callable[[], str]) -> Iterator[Opened]:
     """Make clients, each on an archive of its own with the same sessions in it."""
     stores = []
 
-    def open_it() -> SessionStore:
+    def open_it(name: str) -> SessionStore:
         proxy.deny()
         url = f"s3://{moto.make_bucket(bucket_name())}/agents"
         options: dict[str, Any] = {
@@ -193,6 +225,8 @@ def opened(
             store.traces("a").append({"kind": "x"})
             store.index.compact()
             store.create("c")
+            if name in BEFORE:
+                BEFORE[name](store)
         stores.append(SessionStore(url, **options))
         proxy.deny()
         return stores[-1]
@@ -209,11 +243,11 @@ def test_the_docs_name_every_call_and_no_other() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.calls[0])
 def test_calls_use_just_the_rights_that_the_docs_name(
-    opened: Callable[[], SessionStore], proxy: PolicyProxy, tmp_path: Path, row: Row
+    opened: Opened, proxy: PolicyProxy, tmp_path: Path, row: Row
 ) -> None:
     used: set[str] = set()
     for name in row.calls:
-        store = opened()
+        store = opened(name)
         for call in CALLS[name]:
             call(store, tmp_path / "file")
         assert proxy.used <= row.rights, name
@@ -228,11 +262,11 @@ def test_calls_use_just_the_rights_that_the_docs_name(
     ids=lambda value: value if isinstance(value, str) else value.calls[0],
 )
 def test_a_call_that_lacks_a_right_says_which(
-    opened: Callable[[], SessionStore], proxy: PolicyProxy, tmp_path: Path, row: Row, right: str
+    opened: Opened, proxy: PolicyProxy, tmp_path: Path, row: Row, right: str
 ) -> None:
     refusal = None
     for name in row.calls:
-        store = opened()
+        store = opened(name)
         proxy.deny({right})
         try:
             for call in CALLS[name]:

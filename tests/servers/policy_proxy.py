@@ -35,6 +35,10 @@ def rights_of(request: Request) -> frozenset[str]:
     match request.method:
         case "GET" | "HEAD":
             return frozenset({_first(query, _BUCKET_READS, "s3:GetObject")})
+        case "POST" if "restore" in query:
+            return frozenset({"s3:RestoreObject"})
+        case "PUT" if "x-amz-copy-source" in request.headers:
+            return frozenset({"s3:GetObject", "s3:PutObject"})
         case "PUT" | "POST":
             return condition | {"s3:PutObject"}
         case "DELETE":
