@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from s3store.objects.base import ObjectStore
 
-    from .servers import MotoServer
+    from .servers import MinistackServer, MotoServer
 
 QUICK = CommitPolicy(seconds=20, attempts=40, pause=0.0001, longest_pause=0.001)
 """Gives up soon, and hardly pauses."""
@@ -170,7 +170,7 @@ def local_place(objects: ObjectStore, location: str | ObjectStore, closing: Exit
     return Place(objects, lambda **more: in_step(AsyncSessionStore(location, policy=QUICK, **more), runner), closing)
 
 
-def s3_place(moto: MotoServer, bucket: str, closing: ExitStack, *, asynchronous: bool) -> Place:
+def s3_place(moto: MotoServer | MinistackServer, bucket: str, closing: ExitStack, *, asynchronous: bool) -> Place:
     """Return an archive under a prefix of a bucket."""
     url = f"s3://{bucket}/agents"
     options = s3_options(moto.url)
