@@ -511,10 +511,10 @@ class SessionStore:
 
         It may be broken off, repeated, and run beside others and beside itself. It stops once `seconds` or `requests`
         (None: no bound) are used up, some moments and requests later at the most but for the merging and the check of
-        the index, which are done whole; the next pass goes on from there. `older_than` is that of `cleanup`; what a
-        rule deletes stands in a plan for `wait` seconds before. Both are from 0 to a hundred years, by the store's
-        clock. With `dry_run` nothing is changed. Raises `AccessDenied` before anything is changed if rights are
-        missing, `InvalidOption` for what is out of bounds.
+        the index and the settling of packs, which are done whole; the next pass goes on from there. `older_than` is
+        that of `cleanup`; what a rule deletes stands in a plan for `wait` seconds before. Both are from 0 to a hundred
+        years, by the store's clock. With `dry_run` nothing is changed. Raises `AccessDenied` before anything is changed
+        if rights are missing, `InvalidOption` for what is out of bounds.
         """
         order = Order(seconds, requests, older_than, wait, dry_run)
         return run(self._archive.maintain(order))
@@ -523,11 +523,12 @@ class SessionStore:
         """Erase every session for which the `filters` hold, from everywhere; return the receipt.
 
         Each is deleted with all that is kept beside it and the earlier versions that a bucket keeps; the index is
-        merged, so that no page holds what was said of them, plans of retention that name them go, and so does
-        all that this machine keeps of the archive. Then it is looked whether anything is left. Held sessions
-        stay, and the receipt names them. With `dry_run` nothing is changed. What fails stands in the receipt, and
-        erasing again goes on. Raises, before anything is changed, `InvalidOption` without a filter, `AccessDenied`
-        where a right is missing without which nothing can be deleted or proved, and what listing raises.
+        merged, so that no page holds what was said of them, packs that hold their records are written anew without,
+        plans of retention that name them go, and so does all that this machine keeps of the archive. Then it is looked
+        whether anything is left. Held sessions stay, and the receipt names them. With `dry_run` nothing is changed.
+        What fails stands in the receipt, and erasing again goes on. Raises, before anything is changed, `InvalidOption`
+        without a filter, `AccessDenied` where a right is missing without which nothing can be deleted or proved, and
+        what listing raises.
         """
         return run(self._archive.erase(filters, dry_run=dry_run))
 

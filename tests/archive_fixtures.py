@@ -12,11 +12,14 @@ from s3store.archive import Archive
 from s3store.objects.memory import MemoryStore
 from s3store.streams.draft import Sizes
 
-from .archives import Place, local_place, open_place
+from .archives import Place, local_place, open_place, s3_place
+from .servers import Endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from .servers import MinistackServer, MotoServer
 
 KINDS = (
     "memory",
@@ -58,3 +61,18 @@ def memory(closing: ExitStack) -> Place:
     """An archive in memory, with the blocking face."""
     objects = MemoryStore()
     return local_place(objects, objects, closing, asynchronous=False)
+
+
+@pytest.fixture(params=(pytest.param("moto", marks=pytest.mark.s3), "ministack"))
+def versioned(request: pytest.FixtureRequest, bucket_name: Callable[[], str], closing: ExitStack) -> Place:
+    """An archive in a bucket that keeps earlier versions."""
+    import boto3
+
+    server: MotoServer | MinistackServer = request.getfixturevalue(request.param)
+    bucket = server.make_bucket(bucket_name())
+    client = boto3.client(
+        "s3", endpoint_url=server.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    client.close()
+    return s3_place(Endpoint(request.param, server.url, bucket), "agents", closing, asynchronous=False)

@@ -33,14 +33,15 @@ def _scope(function: F) -> F:
 
 @click.group(
     name="retention",
-    short_help="Show and set the rules by which sessions are deleted.",
+    short_help="Show and set the rules by which sessions are packed and deleted.",
     params=archive_options(hidden=True),
 )
 def command() -> None:
-    """Show and set the rules by which `s3store maintain` deletes sessions.
+    """Show and set the rules by which `s3store maintain` packs and deletes sessions.
 
-    A rule reads `age 7y -> delete` (since it was created) or `idle 90d -> delete` (since its last change); h, d, w and
-    y (365 days). What is due is planned first, and goes a day later if a rule still says so then. Held sessions stay.
+    A rule reads `age 7y -> delete` (since it was created) or `idle 30d -> pack` (since its last change); h, d, w and y
+    (365 days); several with `;`. What is due to be deleted is planned first, and goes a day later if a rule still says
+    so then. Held sessions stay.
     """
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from ..streams.removal import Removal
     from .erasure import Erasure
+    from .packs.record import PackRecord
     from .packs.service import Packs
 
 RECEIPT_FORMAT = "s3store.receipt/1"
@@ -150,13 +151,20 @@ class Erasing:
 
     async def _clear_packs(self, ids: frozenset[str]) -> None:
         """Have the packs written anew without the sessions, and end what the bucket keeps of the old ones."""
-        forgotten = await self._packs.forget(ids)
-        self._failures += forgotten.failures
+        for record in await self._holding(ids):
+            if record.state != "live":
+                await self._packs.drop(record.name)  # Somebody died while dropping it.
+        self._failures += (await self._packs.forget(ids)).failures
         kept = (await self._erasure.erase_earlier(PACKS)).kept
-        if forgotten.kept or kept:
+        still = await self._holding(ids)
+        if still or kept:
             self._failures.append(
-                f"{len(forgotten.kept)} packs still hold records of the sessions, or {len(kept)} versions of packs"
+                f"packs that still hold records: {len(still)}; versions of packs that stay: {len(kept)}"
             )
+
+    async def _holding(self, ids: frozenset[str]) -> list[PackRecord]:
+        """Return the packs that hold records of sessions: a pack's record names them until its file is gone."""
+        return [record for record in await self._packs.records() if not ids.isdisjoint(record.sessions)]
 
     async def _clear_index(self, ids: frozenset[str]) -> None:
         """Merge the index, so that no page holds what was said of the sessions, and look whether that is so."""

@@ -126,3 +126,25 @@ def test_nothing_is_left_on_this_machine(tmp_path: Path) -> None:
         assert not store.search("Lovelace").hits
     for file in (each for each in cache.rglob("*.sqlite*") if each.is_file()):
         assert b"Lovelace" not in file.read_bytes()
+
+
+def test_nothing_is_left_in_the_earlier_versions_of_a_bucket(versioned: Place) -> None:
+    store = versioned.open()
+    fill(store)
+    store.create("packed", [SECRET], labels={"user=ada"})
+    store.pack(idle=0)
+    store.cleanup(older_than=0)
+    store.append("two", SECRET)
+
+    receipt = store.erase(labels=["user=ada"])
+
+    assert receipt.complete, receipt.failures
+    assert {each.id for each in receipt.sessions} == {"one", "two", "packed"}
+    assert store.load("other").messages == ["hello"]
+    objects = versioned.objects
+    kept = [version for version in run(objects.list_versions("packs/")) if not version.is_current]
+    assert kept == []
+    for version in run(objects.list_versions("packs/")):
+        assert SECRET.encode() not in run(objects.get(version.key)).body
+    for session_id in ("one", "two", "packed"):
+        assert store.remains(session_id).erased

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from s3store import AccessDenied, SessionStore
 from s3store.keys import StreamKeys
 from s3store.objects.base import MIN_PART, ObjectVersion
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 
-from ..archives import s3_place
-from ..servers import Endpoint
-
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import ExitStack
-
     from ..archives import Place
-    from ..servers import MotoServer
 
 pytest_plugins = ["tests.archive_fixtures"]
 
@@ -47,21 +38,6 @@ def test_nothing_is_left_of_what_never_was(place: Place) -> None:
     assert found.erased
 
 
-@pytest.fixture
-def versioned(moto: MotoServer, bucket_name: Callable[[], str], closing: ExitStack) -> Place:
-    """An archive in a bucket that keeps earlier versions."""
-    import boto3
-
-    bucket = moto.make_bucket(bucket_name())
-    client = boto3.client(
-        "s3", endpoint_url=moto.url, region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    client.close()
-    return s3_place(Endpoint("moto", moto.url, bucket), "agents", closing, asynchronous=False)
-
-
-@pytest.mark.s3
 def test_a_versioned_bucket_keeps_what_was_until_its_versions_are_erased(versioned: Place) -> None:
     store = versioned.open()
     for number in range(3):

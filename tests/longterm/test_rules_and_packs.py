@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import pytest
 
 from s3store import InvalidOption, SessionHeld, SessionStore
 from s3store.keys import PACKS, pack_of_key
+from s3store.longterm.packs.drop import Drop
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 
@@ -180,6 +182,39 @@ def test_erasing_takes_sessions_out_of_packs(store: SessionStore, objects: Memor
     assert in_packs(store) == {"other"}
     assert before not in packs(objects)
     assert store.load("other").messages == ["hello"]
+
+
+def test_erasing_ends_what_somebody_died_dropping(store: SessionStore, objects: MemoryStore) -> None:
+    store.create("gone", [SECRET], labels={"user=ada"})
+    store.create("other", ["hello"])
+    pack_now(store)
+    (name,) = packs(objects)
+    service = store._archive.packs
+    run(service._records.swap(name, lambda now: now and replace(now, state="dropped")))
+
+    receipt = store.erase(labels=["user=ada"])
+
+    assert receipt.complete, receipt.failures
+    assert not any("gone" in record.sessions for record in run(service.records()))
+    assert name not in packs(objects)
+    assert store.load("other").messages == ["hello"]
+
+
+def test_a_receipt_is_not_complete_while_a_pack_holds_records(
+    store: SessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("gone", [SECRET], labels={"user=ada"})
+    store.create("other", ["hello"])
+    pack_now(store)
+
+    async def keep(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Drop, "drop", keep)
+    receipt = store.erase(labels=["user=ada"])
+    assert not receipt.complete
+    assert "packs that still hold records: 1;" in receipt.failures[0]
+    assert SECRET not in receipt.failures[0]
 
 
 def test_erasing_leaves_the_held_in_their_packs(store: SessionStore, objects: MemoryStore) -> None:
