@@ -240,13 +240,16 @@ class Archive:
 
     async def set_rules(self, rules: str | None, agent: str | None, labels: Iterable[str], who: str | None) -> bool:
         """See `Retention.set` of the faces; with None, `remove`."""
+        from .longterm.packs.move import try_class
         from .longterm.policies import Scope
         from .longterm.rules import parse_rules
-        from .longterm.tiering import refuse_classes
+        from .longterm.tiering import class_of_packs
 
         scope, parsed_rules = Scope.of(agent, labels), None if rules is None else parse_rules(rules)
-        refuse_classes(parsed_rules or ())
+        storage_class = class_of_packs(parsed_rules or ())
         await self.ready_to_write()
+        if storage_class is not None:
+            await try_class(self.store, self.runtime, storage_class)
         return await self.retention.set(scope, parsed_rules, who)
 
     async def foresee_retention(self) -> Counter[str]:

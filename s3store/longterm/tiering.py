@@ -9,20 +9,19 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..errors import CallAPerson, Decide, InvalidOption
+from ..keys import PACKS
+from ..objects.tiers import STANDARD
 from .plans import Doomed
 from .ruling import Walk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Collection
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from ..index.query import Listings
     from .packs.service import Packs
+    from .policies import Policy
     from .rules import Rule
     from .ruling import Ruling
-
-_CLASSES = frozenset({None, "STANDARD"})
-"""The storage classes that packs are written to."""
-
 
 class Tiering:
     """Packs what the rules of one archive say."""
@@ -34,49 +33,70 @@ class Tiering:
     async def run(
         self, ruling: Ruling, at: str, spent: Callable[[], bool], failures: list[str], *, dry_run: bool
     ) -> tuple[Counter[str], str | None]:
-        """Pack what is due, from `at` on; return the counts, and where it stopped for want of budget.
+        """Pack what is due, from `at` on, class by class; return the counts, and where it stopped for want of budget.
 
         What has been read into a pack by then is packed. Raises `StoreUnavailable`.
         """
         counts: Counter[str] = Counter()
-        walk = Walk(self._listings, at, spent)
-        rules = [rule for policy in ruling.book.policies for rule in policy.rules if rule.action == "pack"]
-        if not rules:
-            return counts, None
         if dry_run:
-            counts["due"] = await self.foresee(ruling)
+            if _classes(ruling.book.policies):
+                counts["due"] = await self.foresee(ruling)
             return counts, None
-        try:
-            refuse_classes(rules)
-            packed = await self._packs.pack(self._due(ruling, walk, counts))
-        except (CallAPerson, Decide, InvalidOption) as error:
-            failures.append(f"packing by rule: {error}")
-            return counts, None
-        counts.update({"packed": packed.sessions, "packs": len(packed.packs)})
-        counts.update({reason: number for reason, number in packed.left.items() if number})
-        failures += packed.failures
-        return counts, walk.stopped_at
+        first, _, cursor = at.partition(" ")
+        for storage_class in _classes(ruling.book.policies):
+            if storage_class < first:
+                continue
+            walk = Walk(self._listings, cursor if storage_class == first else "", spent)
+            try:
+                due = self._due(ruling, walk, counts, storage_class)
+                packed = await self._packs.pack(due, storage_class=storage_class)
+            except (CallAPerson, Decide, InvalidOption) as error:
+                failures.append(f"packing by rule: {error}")
+                continue
+            counts.update({"packed": packed.sessions, "packs": len(packed.packs)})
+            counts.update({reason: number for reason, number in packed.left.items() if number})
+            failures += packed.failures
+            if walk.stopped_at is not None:
+                return counts, f"{storage_class} {walk.stopped_at}"
+        return counts, None
 
     async def foresee(self, ruling: Ruling) -> int:
         """Return how many sessions are due."""
         everything = Walk(self._listings, "", lambda: False)
         return len([session_id async for session_id in self._due(ruling, everything, Counter())])
 
-    async def _due(self, ruling: Ruling, walk: Walk, counts: Counter[str]) -> AsyncIterator[str]:
+    async def _due(
+        self, ruling: Ruling, walk: Walk, counts: Counter[str], storage_class: str | None = None
+    ) -> AsyncIterator[str]:
+        """Yield the sessions that are due for a class, or for any."""
         async for summary in walk.sessions():
             if summary.place == "cold" or not summary.count or not ruling.seems_due(summary, "pack"):
                 continue
-            if (await ruling.look(Doomed(summary.id, summary.incarnation))).is_due("pack"):
-                yield summary.id
-            else:
+            look = await ruling.look(Doomed(summary.id, summary.incarnation))
+            if look.rule is None or look.rule.action != "pack":
                 counts["not due"] += 1
+            elif storage_class is None or _class_of(look.rule) == storage_class:
+                yield summary.id
 
 
-def refuse_classes(rules: Collection[Rule]) -> None:
-    """Raise `InvalidOption` for rules that nothing here carries out, rather than keep and never apply them."""
-    for rule in rules:
-        if rule.action == "pack" and rule.storage_class not in _CLASSES:
-            raise InvalidOption(
-                f"'{rule}': this version writes packs to the class STANDARD alone; leave the class out, and have a "
-                "lifecycle of the bucket move packs/ further"
-            )
+def class_of_packs(rules: Iterable[Rule]) -> str | None:
+    """Return the class that rules pack to; None if they pack nothing.
+
+    Raises `InvalidOption` for rules that would move a packed session on to another class.
+    """
+    classes = {_class_of(rule) for rule in rules if rule.action == "pack"}
+    if len(classes) > 1:
+        raise InvalidOption(
+            f"one rule may pack: these name {' and '.join(sorted(classes))}, and a packed session is not packed again; "
+            f"keep one, and have a lifecycle rule of the bucket move {PACKS} on"
+        )
+    return next(iter(classes), None)
+
+
+def _classes(policies: Iterable[Policy]) -> list[str]:
+    """Return the classes that rules pack to, in the order in which they are come to."""
+    return sorted({_class_of(rule) for policy in policies for rule in policy.rules if rule.action == "pack"})
+
+
+def _class_of(rule: Rule) -> str:
+    return rule.storage_class or STANDARD

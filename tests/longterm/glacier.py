@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from s3store.objects.base import NoSuchKey, StoredObject
 from s3store.objects.memory import MemoryStore
@@ -18,8 +18,8 @@ UNTIL = datetime(2030, 1, 1, tzinfo=UTC)
 class Glacier(MemoryStore):
     """`asked` holds what was asked to be restored, in turn; `thaw` makes all of it readable."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self.kept: dict[str, Storage] = {}
         self.asked: list[tuple[str, int, Tier]] = []
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from s3store import InvalidOption, SessionHeld, SessionStore
+from s3store import InvalidOption, RestoreRequired, SessionHeld, SessionStore, StoreNotCapable
 from s3store.keys import PACKS, pack_of_key
 from s3store.longterm.packs.drop import Drop
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
+
+from .glacier import Glacier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +120,35 @@ def test_a_dry_run_packs_nothing(store: SessionStore, clock: Clock, objects: Mem
     assert packs(objects) == []
 
 
-@pytest.mark.parametrize("rules", ["idle 30d -> GLACIER_IR", "idle 1d -> pack; age 365d -> DEEP_ARCHIVE"])
-def test_a_class_that_nothing_here_writes_is_refused(store: SessionStore, objects: MemoryStore, rules: str) -> None:
-    with pytest.raises(InvalidOption, match="STANDARD alone"):
-        store.retention.set(rules)
+def test_rules_that_would_pack_a_session_twice_are_refused(store: SessionStore, objects: MemoryStore) -> None:
+    with pytest.raises(InvalidOption, match="DEEP_ARCHIVE and STANDARD"):
+        store.retention.set("idle 1d -> pack; age 365d -> DEEP_ARCHIVE")
     assert run(objects.list_page("")).objects == ()
+
+
+def test_rules_pack_into_their_class_and_what_is_archived_is_restored(clock: Clock) -> None:
+    objects = Glacier(clock=clock)
+    with SessionStore(objects) as store:
+        for agent in ("one", "other"):
+            store.create(agent, [f"of {agent}"], agent=agent)
+        store.retention.set("idle 30d -> GLACIER", agent="one")
+        store.retention.set("idle 30d -> pack", agent="other")
+        for days in (31, 2, 2):
+            clock.now += days * DAY
+            assert store.maintain().failures == []
+        assert {name.partition("/")[0] for name in packs(objects)} == {"glacier", "standard"}
+        assert store.load("other").messages == ["of other"]
+        with pytest.raises(RestoreRequired):
+            store.load("one")
+        store.restore(["one"])
+        objects.thaw()
+        assert store.load("one").messages == ["of one"]
+
+
+def test_a_class_that_the_store_lacks_is_refused(store: SessionStore) -> None:
+    with pytest.raises(StoreNotCapable):
+        store.retention.set("idle 30d -> GLACIER_IR")
+    assert store.retention.rules().policies == ()
 
 
 def test_of_rules_as_narrow_those_by_which_it_stays_hot_for_longest(store: SessionStore, clock: Clock) -> None:
