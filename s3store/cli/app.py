@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "index": "Look after the index, which the listings read.",
     "cache": "Look after what is kept on this machine.",
     "hold": "Keep sessions from being deleted.",
-    "retention": "Show and set the rules by which sessions are deleted.",
+    "retention": "Show and set the rules by which sessions are packed and deleted.",
     "maintain": "Do all the upkeep that is due, in one pass.",
     "erase": "Erase sessions for good, with a receipt.",
     "cleanup": "Remove what crashed clients have left behind.",

@@ -1,4 +1,7 @@
-"""The least rights: each call uses just those that `docs/operations.md` names for it, and says which one it lacks."""
+"""The least rights: each call uses just those that `docs/operations.md` names for it, and says which one it lacks.
+
+The default suite makes each call once, in `tests/terraform/test_policies.py`, and holds it to the role that may.
+"""
 
 from __future__ import annotations
 
@@ -241,6 +244,7 @@ def test_the_docs_name_every_call_and_no_other() -> None:
     assert sorted(name for row in ROWS for name in row.calls) == sorted(CALLS)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.calls[0])
 def test_calls_use_just_the_rights_that_the_docs_name(
     opened: Opened, proxy: PolicyProxy, tmp_path: Path, row: Row
