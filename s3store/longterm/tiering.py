@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .rules import Rule
     from .ruling import Ruling
 
+
 class Tiering:
     """Packs what the rules of one archive say."""
 
