@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from ..model import Record
     from .head import Head
 
+_LOOKS = 2
+"""How often a segment must come damaged before it is taken for one that lies damaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
@@ -269,11 +272,16 @@ class Draft:
         """Return the lines of a segment that is to be replaced; none if it is missing or damaged.
 
         Replacing everything is how a damaged transcript is mended, so it must not fail for want of what it replaces.
+        What was damaged on its way only comes whole when it is asked for again: its records keep their keys.
         """
-        try:
-            return await self._reader.lines(segment)
-        except (NoSuchKey, CorruptObject):
-            return b""
+        for _ in range(_LOOKS):
+            try:
+                return await self._reader.lines(segment)
+            except NoSuchKey:
+                break
+            except CorruptObject:
+                pass
+        return b""
 
     async def _replace_last(self, change: ReplaceLast) -> None:
         expected = change.instead_of

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from s3store import CorruptObject, SessionStore
 from s3store.keys import StreamKeys
+from s3store.objects.counting import CountingStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from s3store.objects.base import ObjectStore, StoredObject
     from tests.archives import Place
 
 pytest_plugins = ["tests.archive_fixtures"]
@@ -93,3 +96,30 @@ def test_what_does_not_need_the_damaged_segment_goes_on(sealed: Place) -> None:
     store.append("a", "anew")
     assert store.load("a").messages == ["anew"]
     assert store.delete("a") is True
+
+
+class DamagesOnce(CountingStore):
+    """The first answer that brings an object comes damaged."""
+
+    def __init__(self, inner: ObjectStore, key: str) -> None:
+        super().__init__(inner)
+        self._key = key
+
+    async def get(
+        self, key: str, *, if_none_match: str | None = None, byte_range: tuple[int, int] | None = None
+    ) -> StoredObject:
+        found = await super().get(key, if_none_match=if_none_match, byte_range=byte_range)
+        if key != self._key:
+            return found
+        self._key = ""
+        return replace(found, body=found.body[:-1])
+
+
+def test_a_segment_damaged_on_its_way_is_not_taken_for_one_that_lies_damaged(sealed: Place) -> None:
+    store = sealed.open()
+    store.extend("c", [{"number": 0}, {"number": 1}], keys=["k0", "k1"])
+    store.append("c", "which seals them")
+    kept = next(store.records("c"))
+    SessionStore(DamagesOnce(sealed.objects, segment(sealed, 0, "c"))).save("c", [{"number": 0}, "another"])
+    assert next(sealed.open().records("c")) == kept
+    assert sealed.open().append("c", "again", key="k0").count == 2

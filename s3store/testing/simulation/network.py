@@ -100,10 +100,17 @@ class Network:
         self.met: dict[str, int] = {}
         self.requests = 0
         self._held: list[_Request] = []
+        self._came_damaged: set[tuple[str, str]] = set()
 
     def meet(self, fault: str) -> None:
         """Count a fault of any kind."""
         self.met[fault] = self.met.get(fault, 0) + 1
+
+    def damages(self, who: str, key: str) -> bool:
+        """Tell whether a body is damaged on its way: never twice in a row, for that is what lies damaged."""
+        came_damaged = (who, key) in self._came_damaged
+        self._came_damaged ^= {(who, key)}
+        return not came_damaged
 
     def release_one(self, chance: random.Random) -> None:
         """Let one of the held requests arrive now, if there is any."""
@@ -231,7 +238,10 @@ class _Request(Wait):
         self._network.requests += 1
         self._on_request(task)
         chance = task.chance
-        fate = self._fate = task.weather.fate(self._verb, chance)
+        fate = task.weather.fate(self._verb, chance)
+        if fate is Fate.DAMAGED and not self._network.damages(task.who, self._key):
+            fate = Fate.FINE
+        self._fate = fate
         there, back = _latency(chance), _latency(chance)
         self._note("sends", "" if fate is Fate.FINE else fate.value)
         if fate is not Fate.FINE:
