@@ -14,6 +14,7 @@ from s3store.archive import Archive
 from s3store.objects.counting import CountingStore, Counts
 from s3store.streams.draft import Sizes
 from tests.archives import QUICK
+from tests.small_pages import SmallPages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,9 +178,19 @@ def test_a_clean_up_of_what_has_nothing_to_clean_is_listings(counted: CountingSt
         store.append(f"s{number}", 1)
     cost(counted)
     store.cleanup()
-    # The store is asked for its time by a PUT, a LIST and a DELETE; then one LIST for the checks,
-    # and two for the packs and for each prefix: of objects, and of uploads.
-    assert cost(counted) == (0, 1, 1, 2 + 2 * 257)
+    # The store is asked for its time by a PUT, a LIST and a DELETE; then one LIST for the checks, one that tells that
+    # a page holds all sessions, and two for the packs and for the sessions: of objects, and of uploads.
+    assert cost(counted) == (0, 1, 1, 2 + 1 + 2 * 2)
+
+
+def test_a_clean_up_of_more_than_a_page_lists_all_prefixes_side_by_side(memory: Place) -> None:
+    counted = SmallPages(memory.objects)
+    with SessionStore(counted, index=IndexPolicy(compact_after=None)) as store:
+        for number in range(21):
+            store.append(f"s{number}", 1)
+        cost(counted)
+        store.cleanup()
+        assert cost(counted) == (0, 1, 1, 2 + 1 + 2 * 257)
 
 
 def test_scan_is_a_list_and_a_get_for_each_session(store: SessionStore, counted: CountingStore) -> None:

@@ -16,7 +16,7 @@ from .view import PageGone
 from .walk import NewestFirst, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..objects.base import ObjectStore
     from ..runtime import Runtime
@@ -39,7 +39,7 @@ class Rebuild:
     """
 
     def __init__(
-        self, store: ObjectStore, runtime: Runtime, index: Index, compactor: Compactor, prefixes: Iterable[str]
+        self, store: ObjectStore, runtime: Runtime, index: Index, compactor: Compactor, prefixes: Sequence[str]
     ) -> None:
         self._store = store
         self._runtime = runtime

@@ -45,7 +45,7 @@ class Verify:
     before it is called wrong.
     """
 
-    def __init__(self, store: ObjectStore, runtime: Runtime, index: Index, prefixes: Iterable[str]) -> None:
+    def __init__(self, store: ObjectStore, runtime: Runtime, index: Index, prefixes: Sequence[str]) -> None:
         self._store = store
         self._runtime = runtime
         self._index = index

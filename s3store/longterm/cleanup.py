@@ -40,7 +40,7 @@ class CleanUp:
         store: ObjectStore,
         runtime: Runtime,
         removal: Removal,
-        prefixes: Iterable[str],
+        prefixes: Sequence[str],
         packs: Packs | None = None,
     ) -> None:
         self._store = store

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..errors import Conflict, OutcomeUnknown
+from ..few import only_page
 from ..keys import spreads
 from .cleanup import CleanUp
 from .clock import stores_time
@@ -157,10 +158,11 @@ class Maintenance:
 
     async def _clean_up(self, counts: Counter[str], at: str) -> str | None:
         prefixes = spreads()
-        for start in range(int(at) if at.isascii() and at.isdecimal() else 0, len(prefixes), _TOGETHER):
+        together = _TOGETHER if await only_page(self._store, prefixes) is None else len(prefixes)
+        for start in range(int(at) if at.isascii() and at.isdecimal() else 0, len(prefixes), together):
             if self._spent():
                 return str(start)
-            clean_up = CleanUp(self._store, self._runtime, self._removal, prefixes[start : start + _TOGETHER])
+            clean_up = CleanUp(self._store, self._runtime, self._removal, prefixes[start : start + together])
             cleaned = await clean_up.run(older_than=self._order.older_than, dry_run=self._order.dry_run)
             counts["sessions"] += cleaned.sessions
             counts["removed"] += cleaned.removed.total()
@@ -171,10 +173,11 @@ class Maintenance:
 
     async def _verify(self, counts: Counter[str]) -> str | None:
         """Compare as a whole or not at all: half a comparison tells nothing."""
-        needs = await self._index.listings.count({}) + _PREFIXES
+        listings = _PREFIXES if await only_page(self._store, spreads()) is None else 1
+        needs = await self._index.listings.count({}) + listings
         allowed = self._order.requests
         if allowed is not None and needs > allowed - self._store.counts.requests:
-            if needs <= allowed - _PREFIXES:
+            if needs <= allowed - listings:
                 return ""
             self._report.failures.append(
                 f"the index was not compared: that takes some {needs:,} requests, over the budget of {allowed:,}; "

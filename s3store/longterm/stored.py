@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..keys import stored_key
+from ..few import only_page
+from ..keys import SESSIONS, stored_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from ..keys import StoredKey
     from ..objects.base import ListedObject, ObjectStore, StartedUpload
@@ -65,15 +66,17 @@ class _Prefix:
         return sessions
 
 
-async def stored_sessions(store: ObjectStore, runtime: Runtime, prefixes: Iterable[str]) -> AsyncIterator[Round]:
+async def stored_sessions(store: ObjectStore, runtime: Runtime, prefixes: Sequence[str]) -> AsyncIterator[Round]:
     """List the sessions under some prefixes, several side by side, holding a page of each at a time."""
-    waiting = deque(prefixes)
+    few = await only_page(store, prefixes) is not None
+    waiting = deque([SESSIONS] if few else prefixes)
+    stands_for = len(prefixes) if few else 1
     active: list[_Prefix] = []
     ended = 0
     while waiting or active:
         active += [_Prefix(store, waiting.popleft()) for _ in range(min(_SIDE_BY_SIDE - len(active), len(waiting)))]
         steps = await runtime.gather([prefix.step() for prefix in active])
-        ended += sum(prefix.ended for prefix in active)
+        ended += stands_for * sum(prefix.ended for prefix in active)
         active = [prefix for prefix in active if not prefix.ended]
         yield Round(
             [session for sessions, _ in steps for session in sessions],

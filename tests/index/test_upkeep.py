@@ -12,7 +12,9 @@ from s3store.index.manifest import read_manifest
 from s3store.index.reports import Compacted, Difference
 from s3store.index.sizes import FAN_IN, IndexSizes
 from s3store.keys import MANIFEST, log_key, transcript_head
+from s3store.objects.counting import CountingStore
 from tests.index.entries import entry
+from tests.small_pages import SmallPages
 
 if TYPE_CHECKING:
     from tests.archives import Place
@@ -286,7 +288,9 @@ def test_a_head_that_cannot_be_read_is_named_and_left_alone(memory: Place, store
     assert ids(memory.open()) == ["a"]
 
 
-def test_rebuild_and_verify_say_how_far_they_are(memory: Place, store: SessionStore) -> None:
+@pytest.mark.parametrize("pages", [CountingStore, SmallPages])
+def test_rebuild_and_verify_say_how_far_they_are(memory: Place, pages: type[CountingStore]) -> None:
+    store = SessionStore(pages(memory.objects))
     for number in range(30):
         store.append(f"s{number}", "m")
     for work in (store.index.verify, store.index.rebuild):

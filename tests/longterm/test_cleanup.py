@@ -15,6 +15,7 @@ from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 from s3store.streams.head import unpack_head
 from s3store.streams.segments import pack_segment
+from tests.small_pages import SmallPages
 
 if TYPE_CHECKING:
     from s3store.longterm.reports import CleanUpProgress
@@ -187,8 +188,9 @@ def test_what_is_none_of_the_archives_own_is_left(memory: Place) -> None:
     assert strange in memory.listed()
 
 
-def test_it_goes_through_many_sessions_and_says_how_far_it_is(memory: Place) -> None:
-    store = memory.open()
+@pytest.mark.parametrize("pages", [CountingStore, SmallPages])
+def test_it_goes_through_many_sessions_and_says_how_far_it_is(memory: Place, pages: type[CountingStore]) -> None:
+    store = SessionStore(pages(memory.objects))
     for number in range(40):
         memory.write(segment(f"s{number}"), b"orphan")
     steps: list[CleanUpProgress] = []

@@ -9,8 +9,10 @@ import pytest
 from s3store import AccessDenied, CorruptObject, InvalidOption, SessionStore
 from s3store.keys import RETENTION, RETENTION_PLANS
 from s3store.longterm.progress import STEPS
+from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
+from tests.small_pages import SmallPages
 
 DAY = timedelta(days=1)
 
@@ -149,15 +151,19 @@ def test_damaged_rules_delete_nothing(store: SessionStore, clock: Clock, objects
     assert store.exists("a")
 
 
-def test_a_pass_stops_when_its_budget_is_used_and_the_next_goes_on(store: SessionStore, clock: Clock) -> None:
+@pytest.mark.parametrize(("pages", "budget", "most"), [(CountingStore, 60, 120), (SmallPages, 120, 200)])
+def test_a_pass_stops_when_its_budget_is_used_and_the_next_goes_on(
+    pages: type[CountingStore], budget: int, most: int, clock: Clock, objects: MemoryStore
+) -> None:
+    store = SessionStore(pages(objects))
     for number in range(30):
         store.append(str(number), number)
-    passes = [store.maintain(requests=120)]
+    passes = [store.maintain(requests=budget)]
     while not passes[-1].complete:
         assert len(passes) < 20
-        passes.append(store.maintain(requests=120))
+        passes.append(store.maintain(requests=budget))
     assert len(passes) > 1
-    assert max(each.requests for each in passes) < 200
+    assert max(each.requests for each in passes) < most
     assert not any(each.complete for each in passes[:-1])
     seen = {step for each in passes for step in each.steps}
     assert seen == set(STEPS)
