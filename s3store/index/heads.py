@@ -6,9 +6,9 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CorruptObject, UnsupportedFormat
-from ..few import only_page
 from ..keys import is_transcript_head
 from ..objects.base import all_keys
+from ..small_archives import only_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence

@@ -8,8 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..errors import Conflict, OutcomeUnknown
-from ..few import only_page
 from ..keys import spreads
+from ..small_archives import only_page
 from .cleanup import CleanUp
 from .clock import stores_time
 from .progress import STEPS, Progress

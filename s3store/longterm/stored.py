@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..few import only_page
 from ..keys import SESSIONS, stored_key
+from ..small_archives import only_page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
