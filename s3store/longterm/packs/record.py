@@ -105,6 +105,16 @@ class _Cell:
         return unpack_record(self.key, body)
 
 
+def settled(now: PackRecord | None) -> PackRecord | None:
+    """Return the record of a pack on which all that name it stand; None unless it is live."""
+    return replace(now, settled=True) if now is not None and now.state == "live" else None
+
+
+def unsettled(now: PackRecord | None) -> PackRecord | None:
+    """Return the record of a settled pack to which a clean-up is to come back; None if that is so already."""
+    return replace(now, settled=False) if now is not None and now.settled and now.state == "live" else None
+
+
 def _packed(record: PackRecord) -> bytes:
     return orjson.dumps(
         {

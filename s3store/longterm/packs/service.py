@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, RetryLater, StoreUnavailable
+from ...errors import (
+    CallAPerson,
+    Conflict,
+    CorruptObject,
+    Decide,
+    FixTheCall,
+    InvalidOption,
+    OutcomeUnknown,
+    RetryLater,
+    StoreUnavailable,
+)
 from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_class, pack_name
 from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
 from ...objects.tiers import STANDARD
@@ -17,7 +26,7 @@ from ..parquet import ROW_GROUP_BYTES
 from .drop import Drop
 from .file import PackFile
 from .move import try_class
-from .record import PackRecord, PackRecords, unpack_record
+from .record import PackRecord, PackRecords, unpack_record, unsettled
 from .reports import Forgotten, Packed, Settled
 from .settle import Settle
 from .swaps import Naming, Unpacking
@@ -128,7 +137,14 @@ class Packs:
         """
         keys = StreamKeys.of(session_id, TRANSCRIPT)
         unpacking = Unpacking(Workplace(self._store, self._runtime, keys), self._streams, terms)
-        landed = await self._streams.swap(keys, unpacking)
+        try:
+            landed = await self._streams.swap(keys, unpacking)
+        except OutcomeUnknown:
+            raise
+        except (Decide, FixTheCall):
+            await unpacking.clean_up(None)
+            raise
+        await unpacking.clean_up(landed)
         return landed.proposal is not None
 
     async def settle(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
@@ -246,7 +262,7 @@ class Packs:
             named = await self._runtime.gather([self._name(file, session, report) for session in together])
             report.sessions += sum(named)
         # A clean-up that came between has not seen all of these heads, and would not come back for them.
-        await self._records.swap(file.name, _unsettled)
+        await self._records.swap(file.name, unsettled)
 
     async def _name(self, file: PackFile, session: PackedSession, report: Packed) -> bool:
         place = Workplace(self._store, self._runtime, session.keys)
@@ -258,10 +274,6 @@ class Packs:
         if landed.proposal is None:
             report.left["resumed"] += 1
         return landed.proposal is not None
-
-
-def _unsettled(now: PackRecord | None) -> PackRecord | None:
-    return replace(now, settled=False) if now is not None and now.settled and now.state == "live" else None
 
 
 def _taken_away(file: PackFile | None) -> Conflict:

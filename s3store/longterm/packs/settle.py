@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import CallAPerson, CorruptObject, Decide, FixTheCall, RetryLater
 from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pack_record
@@ -11,12 +10,12 @@ from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
 from ...streams.change import Workplace
 from ...streams.terms import living
 from .move import Move, waits_to_move
-from .record import PackRecord, unpack_record
+from .record import settled, unpack_record, unsettled
 from .reports import Settled
 from .swaps import Thinning, names_to_be_thin
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Sequence
     from datetime import datetime
 
     from ...objects.base import ObjectStore
@@ -24,9 +23,18 @@ if TYPE_CHECKING:
     from ...streams.head import Head
     from ...streams.stream import Streams
     from .drop import Drop
-    from .record import PackRecords
+    from .record import PackRecord, PackRecords
 
 _TOGETHER = 32
+
+
+class _Thinned(NamedTuple):
+    """What became of a session of a pack."""
+
+    freed: list[str]
+    """What may be deleted."""
+    names: bool
+    """Whether it names the pack still."""
 
 
 class Settle:
@@ -68,21 +76,36 @@ class Settle:
 
     async def settle(self, record: PackRecord, report: Settled) -> None:
         """Make every session that names a pack thin; then drop the pack if none does, or move it to its class."""
-        clean = True
-        for start in range(0, len(record.sessions), _TOGETHER):
-            together = record.sessions[start : start + _TOGETHER]
-            done = await self._runtime.gather([self._thin(record.name, each, report) for each in together])
-            freed = [key for keys in done if keys is not None for key in keys]
-            clean = clean and None not in done
-            await remove_all(self._store, self._runtime, freed)
-            report.freed += len(freed)
-        if not clean:
+        strangers = await self._thin_all(record.name, record.sessions, report)
+        if strangers is None:
             return
         if await self._drop.drop(record.name):
             report.dropped += 1
-        else:
-            await self._records.swap(record.name, _settled)
-            report.moved += await self._move.run(record.name)
+            return
+        await self._records.swap(record.name, settled)
+        # One that came to name the pack before that mark, and after it was looked at, nobody else would come back for.
+        if await self._thin_all(record.name, strangers, report) is None:
+            await self._records.swap(record.name, unsettled)
+            return
+        report.moved += await self._move.run(record.name)
+
+    async def _thin_all(self, pack: str, sessions: Sequence[str], report: Settled) -> list[str] | None:
+        """Make sessions thin; return those that did not name the pack, or None where one could not be seen to."""
+        strangers: list[str] = []
+        clean = True
+        for start in range(0, len(sessions), _TOGETHER):
+            together = sessions[start : start + _TOGETHER]
+            done = await self._runtime.gather([self._thin(pack, each, report) for each in together])
+            clean = clean and None not in done
+            freed = [key for thinned in done if thinned is not None for key in thinned.freed]
+            await remove_all(self._store, self._runtime, freed)
+            report.freed += len(freed)
+            strangers += [
+                session_id
+                for session_id, thinned in zip(together, done, strict=True)
+                if thinned is not None and not thinned.names
+            ]
+        return strangers if clean else None
 
     async def _see_to(self, work: Coroutine[Any, Any, None], report: Settled) -> None:
         try:
@@ -131,8 +154,8 @@ class Settle:
     async def _head(self, session_id: str) -> Head | None:
         return living((await self._streams.read_head(StreamKeys.of(session_id, TRANSCRIPT))).state)
 
-    async def _thin(self, pack: str, session_id: str, report: Settled) -> list[str] | None:
-        """Make a session thin; return what may be deleted then, None if that failed."""
+    async def _thin(self, pack: str, session_id: str, report: Settled) -> _Thinned | None:
+        """Make a session thin; None if that failed."""
         keys = StreamKeys.of(session_id, TRANSCRIPT)
         thinning = Thinning(Workplace(self._store, self._runtime, keys), self._streams, self._records, pack)
         try:
@@ -144,8 +167,5 @@ class Settle:
             return None
         if landed.proposal is not None:
             report.sessions += 1
-        return thinning.free(landed)
-
-
-def _settled(now: PackRecord | None) -> PackRecord | None:
-    return replace(now, settled=True) if now is not None and now.state == "live" else None
+        head = living(landed.known.state)
+        return _Thinned(thinning.free(landed), head is not None and pack in head.packs)

@@ -107,7 +107,8 @@ class Unpacking:
         self._streams = streams
         self._terms = terms
         self._fence = 0
-        self._uploaded: dict[Segment, Segment] = {}
+        self._usable: dict[Segment, Segment] = {}
+        self._uploaded: set[str] = set()
         self.commit_id = place.runtime.ulid()
 
     async def propose(self, base: Known[Head]) -> Proposal[Head] | None:
@@ -118,26 +119,36 @@ class Unpacking:
             return None
         if head.fence != self._fence:
             # Somebody may have deleted what was uploaded under the old fence.
-            self._uploaded.clear()
+            self._usable.clear()
             self._fence = head.fence
         segments = [await self._hot(head, segment) for segment in head.segments]
         return propose_head(
             self._place.keys, replace(_moved(head, self.commit_id), segments=tuple(segments), packed=())
         )
 
+    async def clean_up(self, landed: Landed[Head] | None) -> None:
+        """Delete the segments that nothing names now that this has landed, or has surely failed: then it is None.
+
+        Never called after an unknown outcome: the head that names them may still land.
+        """
+        named = () if landed is None or landed.proposal is None else landed.proposal.state.segments
+        unnamed = self._uploaded - {segment.name for segment in named}
+        await self._place.remove(self._place.keys.segment(name) for name in sorted(unnamed))
+
     async def _hot(self, head: Head, segment: Segment) -> Segment:
         if segment.place is None:
             return segment
-        if segment not in self._uploaded:
+        if segment not in self._usable:
             keys = self._place.keys
             lines = await self._streams.segment_lines(keys, segment)
             data = pack_segment(keys, head.incarnation, segment.first, segment.count, compress(lines))
             name = segment_name(segment.first, self._place.runtime.ulid())
+            self._uploaded.add(name)
             await self._place.store.put(keys.segment(name), data)
-            self._uploaded[segment] = replace(
+            self._usable[segment] = replace(
                 segment, name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest(), place=None
             )
-        return self._uploaded[segment]
+        return self._usable[segment]
 
 
 def names_to_be_thin(head: Head, pack: str) -> bool:
