@@ -122,7 +122,7 @@ def test_the_zip_is_the_same_each_time_and_runs_with_nothing_but_what_is_in_it(t
     assert not [name for name in names if name.startswith(("s3store/cli/", "s3store/testing/", "boto3/", "rich/"))]
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import s3store_maintenance, serverless_agent as a\n"
-        "print(a.handler({'session_id': 's', 'message': 'x'}, None), s3store_maintenance.handler({}, None)['merged'])"
+        "print(a.handler({'session_id': 's', 'message': 'x'}, None), s3store_maintenance.handler({}, None)['steps'])"
     )
     environ = {"S3STORE_URL": f"file://{tmp_path}/archive", "PATH": "", "HOME": str(tmp_path)}
     command = [sys.executable, "-I", "-S", "-c", code, str(tmp_path / "task")]
