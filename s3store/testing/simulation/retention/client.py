@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ....archive import Archive
-    from ..index.calls import Call
+    from ..calls import Call
     from ..network import Weather
     from ..runtime import SimulatedRuntime
     from ..scheduler import Scheduler
