@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from ...errors import Decide, S3StoreError
+from ...keys import bell_key
 from ...objects.base import all_keys
 from ...siblings.events import EventsCore
 from ...siblings.inbox import bells as bells_module
@@ -31,15 +33,15 @@ if TYPE_CHECKING:
 )
 def a_bell_before_its_message(patch: pytest.MonkeyPatch) -> None:
     """A worker who hears it finds nothing, and takes it down."""
-    ring, send = Bells.ring, InboxCore.send
+    send = InboxCore.send
 
     async def ring_no_more(*_: object) -> None:
         pass
 
     async def too_early(self: InboxCore, messages: Iterable[object], keys: Any) -> int:
-        head = await self.head()
-        if head is not None:
-            await ring(self._bells, self.keys.session_id, replace(head, count=head.count + 1))
+        session_id = self.keys.session_id
+        bell = bell_key(session_id, self._runtime.ulid())
+        await self._archive.store.put(bell, orjson.dumps({"session": session_id}))
         return await send(self, messages, keys)
 
     patch.setattr(Bells, "ring", ring_no_more)
