@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @mutation(
     "A bell is rung after its message has landed",
     INBOX,
-    "storm",
+    "late",
     seed=6,
 )
 def a_bell_before_its_message(patch: pytest.MonkeyPatch) -> None:

@@ -40,10 +40,10 @@ _PARTS: Mapping[str, tuple[tuple[int, Mapping[StepKind, int]], ...]] = {
         (10, {"settle": 1}),
     ),
     "classes": (
-        (8, {"append": 2, "pack": 4, "clear": 1, "load": 1}),
-        (6, {"drop": 1}),
-        (8, {"settle": 1}),
-        (8, {"settle": 3, "unpack": 1}),
+        (16, {"append": 1, "pack": 4, "clear": 1}),
+        (10, {"drop": 1}),
+        (12, {"settle": 1}),
+        (8, {"settle": 3, "unpack": 1, "load": 1}),
     ),
 }
 """Where each process has a part of its own: what it calls, and how often."""
