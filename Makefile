@@ -65,9 +65,12 @@ soak: $(VENV)/.installed-for-tests
 	$(VENV)/bin/python -m s3store.testing.soak --seconds $(SECONDS)
 
 # Which branches of the protocol the tests of the streams and the index take, those by way of the faces among them.
-COVERING ?= tests/streams tests/index tests/simulation tests/longterm tests/fuzz tests/security tests/golden tests/test_store.py tests/test_listing.py
+COVERING ?= tests/streams tests/index tests/simulation tests/longterm tests/fuzz tests/security tests/golden tests/siblings \
+	tests/test_store.py tests/test_listing.py tests/test_cache_use.py
 coverage: $(VENV)/.installed-for-tests
-	$(VENV)/bin/python -m coverage run -m pytest -q -m "not long and not s3 and not aioboto3" $(COVERING)
+	$(VENV)/bin/python -m coverage erase
+	$(VENV)/bin/python -m coverage run -m pytest -q -n $(WORKERS) -m "not long and not s3 and not aioboto3" $(COVERING)
+	$(VENV)/bin/python -m coverage combine --quiet
 	$(VENV)/bin/python -m coverage report
 
 # Every rule of the protocol broken, and in which history the simulator finds it.

@@ -260,6 +260,7 @@ def test_equal_times_are_ordered_by_id(memory: Place, monkeypatch: pytest.Monkey
         {"cursor": "nonsense"},
         {"cursor": "é"},
         {"cursor": "WzEsMl0"},
+        {"cursor": "WyJuZXdlc3QiLDEsMl0"},
         {"flavour": "sweet"},
         {"agent": 7},
         {"labels": "one"},

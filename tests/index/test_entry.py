@@ -70,6 +70,22 @@ def test_what_holds_no_entry_is_named(text: str) -> None:
         read_text("some/key", text)
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"labels": [1]},
+        {"labels": "ab", "turn": {"id": 7}},
+        {"turn": {"started_at": "now"}},
+        {"turn": {"started_at": 2**62}},
+        {"active_at": -(2**62)},
+    ],
+)
+def test_an_entry_with_fields_of_another_kind_is_named(fields: dict[str, Any]) -> None:
+    right = entry("a", 5)
+    with pytest.raises(CorruptObject, match="some/key"):
+        read_text("some/key", write_text(right._replace(fields={**right.fields, **fields})))
+
+
 @given(ENTRIES, st.data())
 def test_a_changed_key_is_an_entry_or_an_error_and_nothing_else(found: Entry, data: Any) -> None:
     text = write_text(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from s3store.errors import CorruptObject, UnsupportedFormat
@@ -45,6 +47,8 @@ def test_a_flipped_or_missing_byte_of_a_page_is_told() -> None:
         read_page(info, data[:-1])
     with pytest.raises(CorruptObject):
         read_page(info, page("other")[1] + b"\0")
+    with pytest.raises(CorruptObject, match="number of entries"):
+        read_page(replace(info, count=info.count + 1), data)
 
 
 def test_a_manifest_comes_back_as_it_was() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+import zstandard
 
 from s3store.errors import CorruptObject, InvalidOption
 from s3store.jsontext import encode_messages
@@ -92,6 +93,62 @@ def test_a_flipped_or_missing_byte_is_damage() -> None:
             assert lines_of_chunk(segment, place, bytes(damaged)) == SESSIONS[1].lines
         with pytest.raises(CorruptObject, match=NAME):
             lines_of_chunk(segment, place, chunk[:at])
+
+
+def _number(value: int) -> bytes:
+    """Return a number as the header of a page has it."""
+    value, found = (value << 1) ^ (value >> 63), b""
+    while value >= 128:
+        value, found = value >> 7, found + bytes([value & 127 | 128])
+    return found + bytes([value])
+
+
+def _page(content: bytes, *, kind: int = 0, size: int | None = None, encoding: int = 0, more: bytes = b"") -> bytes:
+    """Return a page of one value, as another writer might have made it. `more` is put into its header."""
+    packed = zstandard.ZstdCompressor().compress(content)
+    about = b"\x15" + _number(1) + b"\x15" + _number(encoding) + b"\x00"
+    fields = [b"\x15" + _number(each) for each in (kind, len(content) if size is None else size, len(packed))]
+    return b"".join(fields) + b"\x2c" + about + more + b"\x00" + packed
+
+
+def _read_as_only_record(chunk: bytes, line: bytes) -> bytes:
+    digest = hashlib.sha256(line + b"\n").hexdigest()
+    place = PackPlace(NAME, 0, len(chunk), 0)
+    return lines_of_chunk(Segment("0" * 37, 0, 1, len(line) + 1, digest, None, place=place), place, chunk)
+
+
+_LINE = b'{"seq":0}'
+_VALUE = len(_LINE).to_bytes(4, "little") + _LINE
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"", b"\x13\x07", b"\x11\x12", b"\x05" + _number(300) + _number(-5), b"\x1c\x1c\x00\x00"],
+    ids=["none", "a-byte", "yes-and-no", "a-far-number", "structs"],
+)
+def test_a_page_may_say_more_of_itself(more: bytes) -> None:
+    assert _read_as_only_record(_page(_VALUE, more=more), _LINE) == _LINE + b"\n"
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        _page(_VALUE, kind=2),
+        _page(_VALUE, encoding=8),
+        _page(_VALUE, size=-1),
+        _page(_VALUE, size=2**40),
+        _page(_VALUE, more=b"\x1c" * 6 + b"\x00" * 6),
+        _page(_VALUE, more=b"\x18\x01a"),
+        _page(_VALUE, more=b"\x15\x00" * 64),
+        _page(_VALUE, more=b"\x15" + b"\xff" * 11),
+        _page(b"\xff\xff\x00\x00" + _LINE),
+        b"\x00",
+    ],
+    ids=["a-dictionary", "encoded", "below-zero", "huge", "deep", "text", "many-fields", "long", "cut-short", "empty"],
+)
+def test_a_page_of_another_kind_is_damage(chunk: bytes) -> None:
+    with pytest.raises(CorruptObject, match=NAME):
+        _read_as_only_record(chunk, _LINE)
 
 
 def test_the_footer_shows_nothing_of_what_was_said() -> None:

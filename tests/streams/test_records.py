@@ -36,6 +36,7 @@ from s3store.streams.records import (
     split_last,
     split_lines,
 )
+from s3store.streams.segments import content_of_lines
 from tests.archives import in_step
 
 if TYPE_CHECKING:
@@ -480,4 +481,8 @@ def test_a_line_in_another_writers_form_is_read_as_well() -> None:
     assert record.at == dt.datetime(2026, 11, 20, 9, 30, tzinfo=dt.UTC)
     assert message_of(other) is None
     assert same_at_start(other + b"\n", [b'{"a":1}']) == (0, 0)
-    assert list(keys_of([other])) == ["k"]
+    assert list(keys_of([other, b'{ "seq": 1, "message": 2 }'])) == ["k"]
+    same_end = b'{"seq":0,"other":{"a":1}}'
+    assert same_at_start(same_end + b"\n", [b'{"a":1}']) == (0, 0)
+    assert content_of_lines([line().rstrip(b"\n")]) is not None
+    assert content_of_lines([line().rstrip(b"\n"), other]) is None

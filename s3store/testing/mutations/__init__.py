@@ -5,7 +5,7 @@ s3store.testing.mutations` looks for each from seed 0 on and prints the table of
 `s3store.testing` does.
 """
 
-from . import index, packs, retention, siblings, streams
+from . import inbox, index, packs, retention, siblings, streams
 from .mutation import MUTATIONS, Mutation
 
-__all__ = ["MUTATIONS", "Mutation", "index", "packs", "retention", "siblings", "streams"]
+__all__ = ["MUTATIONS", "Mutation", "inbox", "index", "packs", "retention", "siblings", "streams"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ...longterm.packs import swaps
 from ...longterm.packs.drop import Drop, _become
 from ...longterm.packs.file import PackFile
+from ...longterm.packs.settle import Settle
 from ...streams.change import propose_head
 from ...streams.draft import within_key_budget
 from ...streams.frames import compress
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import pytest
 
     from ...longterm.packs.record import PackRecord
+    from ...longterm.packs.reports import Settled
     from ...streams.commit import Known, Proposal
     from ...streams.head import Head
 
@@ -71,3 +73,19 @@ def a_pack_that_is_not_read_back(patch: pytest.MonkeyPatch) -> None:
         pass
 
     patch.setattr(PackFile, "_read_back", trust)
+
+
+@mutation(
+    "A file that still stands beside a record that says gone is deleted again",
+    PACKS,
+    "classes",
+    seed=220,
+)
+def a_file_beside_a_gone_record_that_stays(patch: pytest.MonkeyPatch) -> None:
+    """A move that was under way brings a pack back behind its delete."""
+    record = Settle._record
+
+    async def blind(self: Settle, key: str, report: Settled, *, has_file: bool) -> None:
+        await record(self, key, report, has_file=False)
+
+    patch.setattr(Settle, "_record", blind)

@@ -14,15 +14,17 @@ for the shortest part of a history that still goes wrong. `python -m s3store.tes
 
 There is a scenario for each thing that histories are about, with callers and a judge of its own: `sessions` for the
 records of sessions, `index` for listings, `siblings` for what stands beside a transcript, deletes and clean-ups,
-`packs` for sessions that move into packs and back, `retention` for holds and the rules that delete. `scenarios` names
-them all.
+`inbox` for messages that are sent and worked off, `packs` for sessions that move into packs and back, `retention` for
+holds and the rules that delete. `scenarios` names them all.
 
 From the ground up: `scheduler` (tasks and time), `runtime` and `network` (what the core is given), `bucket` (the
 objects, and what must always hold of them), `machine` (the cache of a machine), `history` (what was called and
-answered), `model` and `judge` (what the answers may be), `report` (what came of a history), `world` (processes that
-live and crash, up to the verdict), `scenario` (what a scenario consists of), and the scenarios.
+answered), `model` and `judge` (what the answers may be), `report` (what came of a history), `processes` (plans and
+clients of processes that take steps), `world` (processes that live and crash, up to the verdict), `calls` (a world in
+which each client judges what it was told), `scenario` (what a scenario consists of), and the scenarios.
 """
 
+from .inbox import INBOX
 from .index import INDEX
 from .network import WEATHERS, Fate, Weather
 from .packs import PACKS
@@ -34,6 +36,7 @@ from .sessions import SESSIONS
 from .siblings import SIBLINGS
 
 __all__ = [
+    "INBOX",
     "INDEX",
     "PACKS",
     "RETENTION",

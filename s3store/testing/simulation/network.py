@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...errors import StoreUnavailable
 from ...keys import ARCHIVE
 from ...objects.base import ListPage, ObjectAnswer, StoredObject, WriteRaced, check_get, check_list, check_put
+from ...objects.tiers import Archived
 from ...runtime import run
 from .scheduler import Wait
 
@@ -257,7 +258,7 @@ class _Request(Wait):
         try:
             self._value = self._apply()
             self._note("is applied", "")
-        except ObjectAnswer as answer:
+        except (ObjectAnswer, Archived) as answer:
             self._error = answer
             self._note("is answered", type(answer).__name__)
 

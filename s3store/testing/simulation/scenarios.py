@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .inbox import INBOX
 from .index import INDEX
 from .packs import PACKS
 from .retention import RETENTION
@@ -16,5 +17,5 @@ if TYPE_CHECKING:
     from .scenario import Scenario
 
 SCENARIOS: Mapping[str, Scenario[Any, Any]] = {
-    scenario.name: scenario for scenario in (SESSIONS, INDEX, SIBLINGS, PACKS, RETENTION)
+    scenario.name: scenario for scenario in (SESSIONS, INDEX, SIBLINGS, INBOX, PACKS, RETENTION)
 }

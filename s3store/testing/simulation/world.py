@@ -5,6 +5,7 @@ A scenario brings a `World` of its own, with what its clients call and what must
 
 from __future__ import annotations
 
+import logging
 import random
 import traceback
 from abc import ABC, abstractmethod
@@ -35,6 +36,8 @@ L_contra = TypeVar("L_contra", bound="Life", contravariant=True)
 LEAKED = "an error that no caller should see"
 """How a violation begins that tells of an error that came through."""
 _LONGEST_SKEW = 3600.0
+# The product warns of what befalls it here: that is what a history is about, and for no console.
+logging.getLogger("s3store").addHandler(logging.NullHandler())
 _LAST_REQUEST = 0.15
 
 

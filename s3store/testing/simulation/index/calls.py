@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ....archive import Archive
     from ....errors import S3StoreError
     from ....index.compact import Compactor
+    from ..calls import Call
     from ..runtime import SimulatedRuntime
     from .truth import Owner
 
@@ -35,23 +36,6 @@ class Recorder(Protocol):
     def end(self, call: Call, told: str, wrong: Sequence[str] = (), *, unknown: bool = False) -> None:
         """Write down what it was told, and what is wrong with that."""
         ...
-
-
-class Call:
-    """One call of a history."""
-
-    def __init__(self, number: int, who: str, what: str) -> None:
-        self.number = number
-        self.who = who
-        self.what = what
-        self.told: str | None = None
-        """What the caller was told; None if its process ended first."""
-        self.unknown = False
-        """Whether nobody was told what became of a write."""
-
-    def line(self) -> str:
-        """Return the call and its end on one line."""
-        return f"[{self.number}] {self.who}: {self.what} -> {'…' if self.told is None else self.told}"
 
 
 def end_without_answer(recorder: Recorder, call: Call, error: S3StoreError, *, may_be_slower: bool = False) -> None:

@@ -9,10 +9,10 @@ from ....index.compact import Compactor
 from ....index.log import Log
 from ....index.view import Index
 from ....locations import Opened
+from ..calls import CallsWorld
 from ..network import SimulatedStore
-from ..world import DozingStore, Life, World
+from ..world import DozingStore, Life
 from .bucket import IndexBucket
-from .calls import Call
 from .client import IndexClient
 from .final import compare_all
 from .plan import IndexPlan
@@ -47,7 +47,7 @@ class IndexLife(Life):
         return DozingStore(network, page=plan.page, dozes=plan.mode.dozes, draw=lambda chance: chance.uniform(*_DOZES))
 
 
-class IndexWorld(World[IndexPlan, Call, IndexLife, IndexClient]):
+class IndexWorld(CallsWorld[IndexPlan, IndexLife, IndexClient]):
     """One history of the index under way."""
 
     bucket: IndexBucket
@@ -64,20 +64,6 @@ class IndexWorld(World[IndexPlan, Call, IndexLife, IndexClient]):
     def live_once(self, name: str, chance: random.Random, *, skew: float) -> IndexLife:
         """See `World.live_once`."""
         return IndexLife(self, name, chance, skew=skew)
-
-    def call(self, who: str, what: str) -> Call:
-        """See `Recorder.call`."""
-        self.begins_call()
-        call = Call(len(self.report.operations), who, what)
-        self.report.operations.append(call)
-        self.note(who, f"calls {what} [{call.number}]")
-        return call
-
-    def end(self, call: Call, told: str, wrong: Sequence[str] = (), *, unknown: bool = False) -> None:
-        """See `Recorder.end`."""
-        call.told, call.unknown = told, unknown
-        self.note(call.who, f"returns from {call.what} [{call.number}]")
-        self.report.violations += [f"[{call.number}] {call.who}: {call.what} {each}" for each in wrong]
 
     def finish(self) -> None:
         """Compare what is listed with what there is: before the stragglers, after them, and once all is mended."""

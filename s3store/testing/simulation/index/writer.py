@@ -11,7 +11,8 @@ from ....session import SessionCore
 if TYPE_CHECKING:
     import random
 
-    from .calls import Call, Life, Recorder
+    from ..calls import Call
+    from .calls import Life, Recorder
     from .plan import IndexStep
     from .truth import Truth
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ....objects.tiers import STANDARD
 from ....streams.terms import Terms
 from ....times import END_OF_TIME
 from ..sessions.client import Client
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from ..sessions.plan import Step
 
 
+_CLASSES = (STANDARD, "GLACIER_IR", "DEEP_ARCHIVE", "DEEP_ARCHIVE")
+
+
 class PacksClient(Client):
     """Goes through the steps of a plan, those of packs among them."""
 
@@ -23,7 +27,7 @@ class PacksClient(Client):
         packs = life.archive.packs
         match step.kind:
             case "pack":
-                await packs.pack(_both_sessions())
+                await packs.pack(_both_sessions(), storage_class=self._class_of(step))
             case "settle":
                 await packs.settle(END_OF_TIME)
             case "drop":
@@ -34,6 +38,9 @@ class PacksClient(Client):
             case _:
                 return await super().maintain(life, step)
         return True
+
+    def _class_of(self, step: Step) -> str:
+        return _CLASSES[step.seed % len(_CLASSES)] if self.mode.classes else STANDARD
 
 
 async def _both_sessions() -> AsyncIterator[str]:

@@ -10,7 +10,7 @@ from ..network import WEATHERS, Weather
 from ..sessions.plan import ClientPlan, Mode, Plan, Step, draw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..sessions.plan import StepKind
 
@@ -26,18 +26,27 @@ PACKS_MODES: Mapping[str, Mode] = {
     "late": Mode(WEATHERS["late"], calls=_CALLS, most_calls=10),
     "drops": Mode(_QUIET, dozes=0.2),
     "rot": Mode(_QUIET, calls=_CALLS, most_calls=10, rots=True),
+    "classes": Mode(_QUIET, dozes=0.2, classes=True),
     "crashes": Mode(WEATHERS["lossy"], crashes=0.6, cancels=0.1, skewed=True, calls=_CALLS, most_calls=10),
     "storm": Mode(WEATHERS["storm"], crashes=0.4, cancels=0.05, skewed=True, dozes=0.02, calls=_CALLS, most_calls=10),
 }
 """The kinds of histories by name. A seed alone takes them in turn."""
 
-_PARTS: tuple[tuple[int, Mapping[StepKind, int]], ...] = (
-    (6, {"append": 1, "pack": 3}),
-    (16, {"drop": 1}),
-    (16, {"drop": 1}),
-    (10, {"settle": 1}),
-)
-"""What each process of a history of drops calls, and how often: it has a part of its own."""
+_PARTS: Mapping[str, tuple[tuple[int, Mapping[StepKind, int]], ...]] = {
+    "drops": (
+        (6, {"append": 1, "pack": 3}),
+        (16, {"drop": 1}),
+        (16, {"drop": 1}),
+        (10, {"settle": 1}),
+    ),
+    "classes": (
+        (16, {"append": 1, "pack": 4, "clear": 1}),
+        (10, {"drop": 1}),
+        (12, {"settle": 1}),
+        (8, {"settle": 3, "unpack": 1, "load": 1}),
+    ),
+}
+"""Where each process has a part of its own: what it calls, and how often."""
 
 
 def packs_plan_for(seed: int, mode: str | None = None) -> Plan:
@@ -45,14 +54,14 @@ def packs_plan_for(seed: int, mode: str | None = None) -> Plan:
     names = list(PACKS_MODES)
     name = names[seed % len(names)] if mode is None else mode
     plan = draw(seed, PACKS_MODES[name])
-    return _each_its_part(plan) if name == "drops" else plan
+    return _each_its_part(plan, _PARTS[name]) if name in _PARTS else plan
 
 
-def _each_its_part(plan: Plan) -> Plan:
-    """Return the plan with one who writes and packs, some who drop, and one who settles, all of one session."""
+def _each_its_part(plan: Plan, parts: Sequence[tuple[int, Mapping[StepKind, int]]]) -> Plan:
+    """Return the plan with one who writes and packs, some who drop, and some who settle, all of one session."""
     chance = random.Random(plan.seed)  # noqa: S311 - a simulation must be repeatable
     steps = [
-        [_step(chance, part, f"{number}.{at}") for at in range(calls)] for number, (calls, part) in enumerate(_PARTS)
+        [_step(chance, part, f"{number}.{at}") for at in range(calls)] for number, (calls, part) in enumerate(parts)
     ]
     steps[0].insert(0, replace(steps[0][0], kind="append", messages=("first",)))
     clients = tuple(ClientPlan(number, tuple(of_one)) for number, of_one in enumerate(steps))

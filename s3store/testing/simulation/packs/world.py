@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ....keys import pack_key
 from ....times import END_OF_TIME
 from ..sessions.world import SessionsLife, SessionsWorld
-from ..world import DozingStore
 from .bucket import PacksBucket
 from .client import PacksClient
+from .store import PacksStore
 
 if TYPE_CHECKING:
     import random
@@ -27,10 +27,15 @@ _DOZES = (0.3, 1.0, 3.0, 10.0, 30.0)
 class PacksLife(SessionsLife):
     """One life of a process, which may fall asleep between a look and what it does upon that."""
 
-    def open_store(self, network: Network, plan: Plan) -> DozingStore:
+    def __init__(self, world: PacksWorld, name: str, chance: random.Random, *, skew: float) -> None:
+        self._bucket = world.bucket
+        super().__init__(world, name, chance, skew=skew)
+
+    def open_store(self, network: Network, plan: Plan) -> PacksStore:
         """See `Life.open_store`."""
-        return DozingStore(
+        return PacksStore(
             network,
+            self._bucket,
             page=plan.page,
             dozes=plan.mode.dozes,
             draw=lambda chance: chance.choice(_DOZES),
@@ -44,6 +49,8 @@ class PacksWorld(SessionsWorld):
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan, partial(PacksBucket, rots=plan.mode.rots))
+        if plan.mode.classes:
+            self.expected |= {"RestoreRequired"}
 
     def live_once(self, name: str, chance: random.Random, *, skew: float) -> PacksLife:
         """See `World.live_once`."""
@@ -55,6 +62,7 @@ class PacksWorld(SessionsWorld):
 
     def finish(self) -> None:
         """Look at everything as `SessionsWorld` does; then settle in peace, and see that no pack is left over."""
+        self.bucket.restore_all()
         super().finish()
         # The first may find a pack marked by somebody who died, and give it back; the second moves sessions on to it
         # from an older one, which the third finds without any.
@@ -62,6 +70,8 @@ class PacksWorld(SessionsWorld):
             self.run_alone("audit", self._settle())
         if left := self.bucket.needless_packs():
             self.violates(f"packs that no session names, left by a clean-up in peace: {left}")
+        if misplaced := self.bucket.misplaced():
+            self.violates(f"not moved to their class by a clean-up in peace: {misplaced}")
         if self.plan.mode.weather.faults == 0 and (waiting := self.bucket.waiting()):
             self.violates(f"hot as well as packed, though nothing failed: {waiting}")
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Protocol
 
 from ....changes import Append
 from ....errors import OutcomeUnknown, S3StoreError
 from ....longterm.clock import stores_time
 from ....session import SessionCore
+from ..processes import SteppingClient
 from .bucket import WAIT
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from ....archive import Archive
-    from ..index.calls import Call
+    from ..calls import Call
+    from ..network import Weather
     from ..runtime import SimulatedRuntime
     from ..scheduler import Scheduler
     from .plan import RetentionMode, RetentionStep
@@ -51,33 +53,26 @@ class Recorder(Protocol):
         ...
 
 
-class RetentionClient:
-    """Goes through its steps, also when its process dies under it: then the next life goes on."""
+class RetentionClient(SteppingClient["RetentionStep", Life]):
+    """Writes, holds, releases, deletes, reads and maintains."""
 
     def __init__(
         self, who: str, steps: Sequence[RetentionStep], mode: RetentionMode, recorder: Recorder, scheduler: Scheduler
     ) -> None:
-        self.who = who
-        self._steps = steps
+        super().__init__(who, steps, scheduler)
         self._mode = mode
         self._recorder = recorder
-        self._scheduler = scheduler
-        self._next = 0
 
-    async def run(self, life: Life) -> None:
-        """Make the calls that are left, in a process that has just started."""
-        task = self._scheduler.current
-        if task is None:
-            raise RuntimeError("a client runs as a task of its scheduler")
-        while self._next < len(self._steps):
-            step = self._steps[self._next]
-            self._next += 1
-            task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = self._mode.weather_of(step)
-            await life.runtime.sleep(task.chance.expovariate(1 / step.pause))
-            await self._take(life, step)
+    def weather_of(self, step: RetentionStep) -> Weather:
+        """See `SteppingClient.weather_of`."""
+        return self._mode.weather_of(step)
 
-    async def _take(self, life: Life, step: RetentionStep) -> None:
+    def pause_before(self, step: RetentionStep, _: random.Random) -> float:
+        """See `SteppingClient.pause_before`."""
+        return step.pause
+
+    async def take(self, life: Life, step: RetentionStep, _: random.Random) -> None:
+        """See `SteppingClient.take`."""
         call = self._recorder.call(self.who, f"{step.kind} {step.session_id!r}")
         try:
             told = await (maintain(life) if step.kind == "maintain" else self._on_one(life, step))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ....streams.commit import CommitPolicy
 from ..network import CALM, WEATHERS, Weather
+from ..processes import ProcessesPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,44 +66,8 @@ class RetentionStep:
     """Whether its requests meet no faults: only a shrunk history has such."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionPlan:
-    """A whole history to be: for each process its steps, one after the other. The first two are maintainers."""
-
-    seed: int
-    mode: RetentionMode
-    policy: CommitPolicy
-    page: int
-    """The most objects on a page of a listing."""
-    processes: tuple[tuple[RetentionStep, ...], ...]
-    crashes: tuple[tuple[int, int], ...]
-    """Processes that crash, by number, each with the number of requests that it lives to send."""
-
-    @property
-    def steps(self) -> int:
-        """How many calls there are."""
-        return sum(map(len, self.processes))
-
-    def setting(self) -> str:
-        """Return what else was drawn, as a line of a story."""
-        return f"{self.policy}, listings of {self.page} a page"
-
-    def smaller(self) -> list[RetentionPlan]:
-        """Return copies with one thing less: a crash, a call, or the faults of one call."""
-        places = [(number, place) for number, steps in enumerate(self.processes) for place in range(len(steps))]
-        return [
-            *(replace(self, crashes=self.crashes[:at] + self.crashes[at + 1 :]) for at in range(len(self.crashes))),
-            *(self._with(number, place, ()) for number, place in places),
-            *(
-                self._with(number, place, (replace(self.processes[number][place], calm=True),))
-                for number, place in places
-                if not self.processes[number][place].calm
-            ),
-        ]
-
-    def _with(self, number: int, place: int, steps: tuple[RetentionStep, ...]) -> RetentionPlan:
-        changed = (*self.processes[number][:place], *steps, *self.processes[number][place + 1 :])
-        return replace(self, processes=(*self.processes[:number], changed, *self.processes[number + 1 :]))
+class RetentionPlan(ProcessesPlan[RetentionMode, RetentionStep]):
+    """A whole history to be. The first two processes are maintainers."""
 
 
 def retention_plan_for(seed: int, mode: str | None = None) -> RetentionPlan:

@@ -8,16 +8,17 @@ from ....archive import Archive
 from ....index.policy import IndexPolicy
 from ....locations import Opened
 from ....session import SessionCore
-from ..index.calls import Call
-from ..world import DozingStore, Life, World
+from ..calls import CallsWorld
+from ..world import DozingStore, Life
 from .bucket import RetentionBucket
 from .client import EXPECTED, RetentionClient, maintain
 from .plan import RetentionPlan
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from ..calls import Call
     from ..network import Network
 
 _DOZES = (1.0, 90.0, 5400.0, 9000.0)
@@ -44,7 +45,7 @@ class RetentionLife(Life):
         )
 
 
-class RetentionWorld(World[RetentionPlan, Call, RetentionLife, RetentionClient]):
+class RetentionWorld(CallsWorld[RetentionPlan, RetentionLife, RetentionClient]):
     """One history of retention under way."""
 
     bucket: RetentionBucket
@@ -64,18 +65,9 @@ class RetentionWorld(World[RetentionPlan, Call, RetentionLife, RetentionClient])
         """See `World.live_once`."""
         return RetentionLife(self, name, chance, skew=skew)
 
-    def call(self, who: str, what: str) -> Call:
-        """See `Recorder.call`."""
-        self.begins_call()
-        call = Call(len(self.report.operations), who, what)
-        self.report.operations.append(call)
-        self.note(who, f"calls {what} [{call.number}]")
-        return call
-
-    def end(self, call: Call, told: str, *, unknown: bool = False) -> None:
+    def end(self, call: Call, told: str, wrong: Sequence[str] = (), *, unknown: bool = False) -> None:
         """See `Recorder.end`."""
-        call.told, call.unknown = told, unknown
-        self.note(call.who, f"returns from {call.what} [{call.number}]")
+        super().end(call, told, wrong, unknown=unknown)
         if not unknown and told.isidentifier() and told not in EXPECTED:
             self.violates(f"{call.line()}: an error that nothing here can cause")
 

@@ -67,7 +67,7 @@ class Client:
     ) -> None:
         self.who = who
         self._steps = steps
-        self._mode = mode
+        self.mode = mode
         self._recorder = recorder
         self._scheduler = scheduler
         self._next = 0
@@ -85,9 +85,9 @@ class Client:
             step = self._steps[self._next]
             self._next += 1
             task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = CALM if step.calm else self._mode.weather
+            task.weather = CALM if step.calm else self.mode.weather
             await life.runtime.sleep(task.chance.expovariate(20.0))
-            cancelled_after = task.chance.uniform(0.0, 0.2) if task.chance.random() < self._mode.cancels else None
+            cancelled_after = task.chance.uniform(0.0, 0.2) if task.chance.random() < self.mode.cancels else None
             if cancelled_after is not None and not step.calm:
                 self._scheduler.after(cancelled_after, partial(self._cancel, task, self._next))
             await self._take(life, step, task.chance)

@@ -49,6 +49,8 @@ class Mode:
     """The share of requests, 0 to 1, before which a process falls asleep, for a moment or for hours: of packs only."""
     rots: bool = False
     """Whether half of the packs are stored otherwise than they were sent."""
+    classes: bool = False
+    """Whether packs are for other storage classes, an archive among them."""
 
 
 MODES: Mapping[str, Mode] = {

@@ -40,7 +40,7 @@ class SiblingsBucket(Bucket):
         if key.startswith(SESSIONS):
             kind, stream = stored_key(key).kind, stored_key(key).stream
             if kind == "segment" and stream == "artifacts":
-                self._messages[key] = _messages(body)
+                self._messages[key] = messages_in(body)
             if kind == "head":
                 self._named_now[key] = self._names(key, stream, body)
                 self._watch_incarnation(key, stream, read_header(body))
@@ -96,7 +96,7 @@ class SiblingsBucket(Bucket):
             return segments
         messages = [message for segment in segments for message in self._messages.get(segment, ())]
         bodies: dict[str, str] = {}
-        for message in [*messages, *_messages(body)]:
+        for message in [*messages, *messages_in(body)]:
             if "put" in message:
                 bodies[message["put"]["name"]] = f"{base}/{message['put']['body']}"
             else:
@@ -128,6 +128,7 @@ def _is_tombstone(head: bytes) -> bool:
     return "deleted" in read_header(head)
 
 
-def _messages(data: bytes) -> list[JsonValue]:
+def messages_in(data: bytes) -> list[JsonValue]:
+    """Return the messages in a head or a segment, as zstd alone reads them."""
     with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(data), read_across_frames=True) as reader:
         return [orjson.loads(line)["message"] for line in reader.read().splitlines()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,10 +12,12 @@ from ....streams.change import FixedPlan
 from ....streams.terms import Terms
 from ..history import Deleted, Edit, Failed, Outcome, Read, Seen, Unknown, Wrote
 from ..network import CALM
+from ..processes import SteppingClient
 from .plan import SiblingsStep
 from .writer import name_of, putting_artifact
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable, Sequence
 
     from ....archive import Archive
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ....model import Record
     from ....streams.change import Plan
     from ..history import Entry, Operation
+    from ..network import Weather
     from ..runtime import SimulatedRuntime
     from ..scheduler import Scheduler
     from .plan import SiblingsMode
@@ -56,36 +58,32 @@ class Recorder(Protocol):
         ...
 
 
-class SiblingsClient:
-    """Goes through its steps, also when its process dies under it: then the next life goes on."""
+class SiblingsClient(SteppingClient[SiblingsStep, Life]):
+    """Writes, reads, deletes and cleans up."""
 
     def __init__(
         self, who: str, steps: Sequence[SiblingsStep], mode: SiblingsMode, recorder: Recorder, scheduler: Scheduler
     ) -> None:
-        self.who = who
-        self._steps = steps
+        super().__init__(who, steps, scheduler)
         self._mode = mode
         self._recorder = recorder
-        self._scheduler = scheduler
-        self._next = 0
 
-    async def run(self, life: Life) -> None:
-        """Make the calls that are left, in a process that has just started."""
-        task = self._scheduler.current
-        if task is None:
-            raise RuntimeError("a client runs as a task of its scheduler")
-        while self._next < len(self._steps):
-            step = self._steps[self._next]
-            self._next += 1
-            task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = CALM if step.calm else self._mode.weather
-            await life.runtime.sleep(task.chance.expovariate(1 / task.chance.choice(self._mode.pauses)))
-            if step.kind == "clean up":
-                await self.clean_up(life, step)
-            elif step.kind == "delete":
-                await self._delete(life, step)
-            else:
-                await self._on_one_stream(life, step)
+    def weather_of(self, step: SiblingsStep) -> Weather:
+        """See `SteppingClient.weather_of`."""
+        return CALM if step.calm else self._mode.weather
+
+    def pause_before(self, _: SiblingsStep, chance: random.Random) -> float:
+        """See `SteppingClient.pause_before`."""
+        return chance.choice(self._mode.pauses)
+
+    async def take(self, life: Life, step: SiblingsStep, _: random.Random) -> None:
+        """See `SteppingClient.take`."""
+        if step.kind == "clean up":
+            await self.clean_up(life, step)
+        elif step.kind == "delete":
+            await self._delete(life, step)
+        else:
+            await self._on_one_stream(life, step)
 
     async def clean_up(self, life: Life, step: SiblingsStep) -> None:
         """Let the real clean-up run over the sessions."""

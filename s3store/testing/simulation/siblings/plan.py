@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ....streams.commit import CommitPolicy
 from ....streams.draft import Sizes
 from ..network import WEATHERS, Weather
+from ..processes import ProcessesPlan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,44 +89,14 @@ class SiblingsStep:
 
 
 @dataclass(frozen=True, slots=True)
-class SiblingsPlan:
-    """A whole history to be: for each process its steps, one after the other."""
+class SiblingsPlan(ProcessesPlan[SiblingsMode, SiblingsStep]):
+    """A whole history to be."""
 
-    seed: int
-    mode: SiblingsMode
-    policy: CommitPolicy
     sizes: Sizes
-    page: int
-    """The most objects on a page of a listing."""
-    processes: tuple[tuple[SiblingsStep, ...], ...]
-    crashes: tuple[tuple[int, int], ...]
-    """Processes that crash, by number, each with the number of requests that it lives to send."""
-
-    @property
-    def steps(self) -> int:
-        """How many calls there are."""
-        return sum(map(len, self.processes))
 
     def setting(self) -> str:
         """Return what else was drawn, as a line of a story."""
         return f"{self.policy}, {self.sizes}, listings of {self.page} a page"
-
-    def smaller(self) -> list[SiblingsPlan]:
-        """Return copies with one thing less: a crash, a call, or the faults of one call."""
-        places = [(number, place) for number, steps in enumerate(self.processes) for place in range(len(steps))]
-        return [
-            *(replace(self, crashes=self.crashes[:at] + self.crashes[at + 1 :]) for at in range(len(self.crashes))),
-            *(self._with(number, place, ()) for number, place in places),
-            *(
-                self._with(number, place, (replace(self.processes[number][place], calm=True),))
-                for number, place in places
-                if not self.processes[number][place].calm
-            ),
-        ]
-
-    def _with(self, number: int, place: int, steps: tuple[SiblingsStep, ...]) -> SiblingsPlan:
-        changed = (*self.processes[number][:place], *steps, *self.processes[number][place + 1 :])
-        return replace(self, processes=(*self.processes[:number], changed, *self.processes[number + 1 :]))
 
 
 def siblings_plan_for(seed: int, mode: str | None = None) -> SiblingsPlan:
