@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from .jsontext import JsonValue
     from .longterm.copying.reports import Copied, CopiedSession
-    from .longterm.erasing import Receipt
+    from .longterm.erasing import Erasing
     from .longterm.erasure import Erasure
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .longterm.packs.reports import Packed
     from .longterm.packs.restore import Restoring
     from .longterm.packs.service import Packs
+    from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .longterm.retention import Retention
     from .model import Filters, SessionInfo, SessionSummary
@@ -222,13 +223,14 @@ class Archive:
         self, older_than: float, progress: Callable[[CleanUpProgress], None] | None, *, dry_run: bool
     ) -> CleanedUp:
         """See `SessionStore.cleanup`."""
-        from .longterm.cleanup import CleanUp
+        from .longterm.cleanup import CleanUp, OfAll
 
         if not 0 <= older_than <= _LONGEST_AGE:
             raise InvalidOption(f"older_than is a number of seconds, from 0 to a hundred years, not {older_than!r}")
         if not dry_run:
             await self.ready_to_write()
-        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads(), self.packs)
+        of_all = OfAll(self.packs, self.erasing())
+        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads(), of_all)
         return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
 
     @cached_property
@@ -281,18 +283,23 @@ class Archive:
             self._sizes,
             self._index_sizes,
         )
-        means = Means(counting, self.runtime, own.index, own.removal, own.retention, own.packs)
+        means = Means(counting, self.runtime, own.index, own.removal, own.retention, own.packs, own.erasing())
         return await Maintenance(means, order).run()
 
     async def erase(self, filters: Filters, *, dry_run: bool) -> Receipt:
         """See `SessionStore.erase`."""
-        from .longterm.erasing import Erasing
-
         record = await self.ready_to_write()
-        erasing = Erasing(
+        return await self.erasing().run(record.id, filters, dry_run=dry_run)
+
+    def erasing(self) -> Erasing:
+        """Return what erases sessions, or finishes that."""
+        from .longterm.erasing import Erasing
+        from .longterm.forgetting import Forgetting
+
+        forgetting = Forgetting(
             self.store, self.runtime, self.index, self.removal, self.erasure, self.packs, self._forget_local
         )
-        return await erasing.run(record.id, filters, dry_run=dry_run)
+        return Erasing(self.store, self.runtime, self.index, self.removal, forgetting)
 
     async def _forget_local(self) -> None:
         """Drop all that this machine keeps of the archive."""

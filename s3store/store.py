@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
     from .longterm.copying.reports import Copied, CopiedSession
-    from .longterm.erasing import Receipt
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
     from .longterm.packs.prices import RestorePrices
     from .longterm.packs.reports import Packed
     from .longterm.packs.restore import Restoring
+    from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
@@ -528,7 +528,8 @@ class AsyncSessionStore:
         merged, so that no page holds what was said of them, packs that hold their records are written anew without,
         plans of retention that name them go, and so does all that this machine keeps of the archive. Then it is looked
         whether anything is left. Held sessions stay, and the receipt names them. With `dry_run` nothing is changed.
-        What fails stands in the receipt, and erasing again goes on. Raises, before anything is changed, `InvalidOption`
+        What fails stands in the receipt, and erasing again goes on; what an erasure that died had deleted is erased to
+        the end by the next one, whatever its filters. Raises, before anything is changed, `InvalidOption`
         without a filter, `AccessDenied` where a right is missing without which nothing can be deleted or proved, and
         what listing raises.
         """

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..objects.counting import CountingStore
     from ..runtime import Runtime
     from ..streams.removal import Removal
+    from .erasing import Erasing
     from .order import Order
     from .packs.service import Packs
     from .progress import Step
@@ -68,6 +69,7 @@ class Means:
     removal: Removal
     retention: Retention
     packs: Packs
+    erasing: Erasing
 
 
 class Maintenance:
@@ -80,6 +82,7 @@ class Maintenance:
         self._removal = means.removal
         self._retention = means.retention
         self._packs = means.packs
+        self._erasing = means.erasing
         self._order = order
         self._began = means.runtime.monotonic()
         self._report = Maintained(order.dry_run)
@@ -120,6 +123,8 @@ class Maintenance:
                 await self._compact(counts)
             case "settle":
                 await self._settle(counts, ruling.now)
+            case "erase":
+                await self._finish_erasures(counts, ruling.now)
             case "verify":
                 return await self._verify(counts)
         return None
@@ -142,6 +147,12 @@ class Maintenance:
         settled = await self._packs.settle(now - timedelta(seconds=self._order.older_than))
         counts.update({"thinned": settled.sessions, "hot": settled.freed, "packs": settled.dropped})
         self._report.failures += settled.failures
+
+    async def _finish_erasures(self, counts: Counter[str], now: datetime) -> None:
+        older_than = timedelta(seconds=self._order.older_than)
+        finished = await self._erasing.finish(now, older_than, dry_run=self._order.dry_run)
+        counts.update({"erased": finished.erased, "not come to": finished.alive})
+        self._report.failures += finished.failures
 
     async def _compact(self, counts: Counter[str]) -> None:
         if self._order.dry_run:

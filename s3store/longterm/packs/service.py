@@ -151,28 +151,46 @@ class Packs:
         keys = await all_keys(self._store, PACK_RECORDS)
         return [found for found in await self._runtime.gather([read(key) for key in keys]) if found is not None]
 
+    async def holding(self, session_ids: Collection[str]) -> list[PackRecord]:
+        """Return the packs that hold records of sessions that do not stand on them any more.
+
+        A pack's record names all that were put there until its file is gone.
+        """
+        wanted = frozenset(session_ids)
+        found: list[PackRecord] = []
+        for record in await self.records():
+            there = sorted(wanted.intersection(record.sessions))
+            if there and (record.state != "live" or len(await self._drop.named_by(record.name, there)) < len(there)):
+                found.append(record)
+        return found
+
     async def forget(self, session_ids: Collection[str], *, target_size: int = TARGET_SIZE) -> Forgotten:
         """Take sessions that were deleted out of the packs: those that hold their records are written anew without.
 
-        The others in them are packed again, and stand on the new packs when this returns. A pack that a living one of
-        `session_ids` names is kept, and said.
+        The others in them are packed again, and stand on the new packs when this returns. A pack that all of
+        `session_ids` that were put there still name is kept, and said. Who died at this is followed by who does it
+        again.
         """
         unwanted = frozenset(session_ids)
         rewritten: list[str] = []
         packs: list[str] = []
         kept: list[str] = []
         failures: list[str] = []
-        for record in await self.records():
+        records = await self.records()
+        for record in records:
             if record.state != "live" or unwanted.isdisjoint(record.sessions):
                 continue
-            others = [each for each in record.sessions if each not in unwanted]
-            named = await self._drop.named_by(record.name, others)
+            named = await self._drop.named_by(record.name, record.sessions)
+            if unwanted.intersection(record.sessions) <= set(named):
+                kept.append(record.name)
+                continue
             packed = await self.pack(_each(named), target_size=target_size, storage_class=pack_class(record.name))
+            # Those too that somebody has put into a pack, and died before they stood on it.
+            fresh = [each for each in records if _waits_for(each, named)]
+            fresh += [each for name in packed.packs if (each := await self._records.read(name)) is not None]
             settled = Settled()
-            for name in packed.packs:
-                fresh = await self._records.read(name)
-                if fresh is not None:
-                    await self.settling.settle(fresh, settled)
+            for each in fresh:
+                await self.settling.settle(each, settled)
             packs += packed.packs
             failures += packed.failures + settled.failures
             (rewritten if await self._drop.drop(record.name) else kept).append(record.name)
@@ -262,6 +280,11 @@ class Packs:
 
 def _unsettled(now: PackRecord | None) -> PackRecord | None:
     return replace(now, settled=False) if now is not None and now.settled and now.state == "live" else None
+
+
+def _waits_for(record: PackRecord, sessions: Collection[str]) -> bool:
+    """Tell whether a pack is to be settled, and may be what some of these sessions are to stand on."""
+    return record.state == "live" and not record.settled and not set(sessions).isdisjoint(record.sessions)
 
 
 def _taken_away(file: PackFile | None) -> Conflict:
