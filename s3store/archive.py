@@ -245,18 +245,19 @@ class Archive:
         from .longterm.packs.move import try_class
         from .longterm.policies import Scope
         from .longterm.rules import parse_rules
-        from .longterm.tiering import class_of_packs
+        from .longterm.tiering import classes_of_packs
 
         scope, parsed_rules = Scope.of(agent, labels), None if rules is None else parse_rules(rules)
-        storage_class = class_of_packs(parsed_rules or ())
+        classes = classes_of_packs(parsed_rules or ())
         await self.ready_to_write()
-        if storage_class is not None:
+        for storage_class in classes:
             await try_class(self.store, self.runtime, storage_class)
         return await self.retention.set(scope, parsed_rules, who)
 
     async def foresee_retention(self) -> Counter[str]:
         """See `Retention.plan` of the faces."""
         from .longterm.clock import stores_time
+        from .longterm.deepening import Deepening
         from .longterm.tiering import Tiering
 
         await self.ready_to_write()
@@ -265,7 +266,8 @@ class Archive:
         ruling = await self.retention.ruling(now)
         counts, _ = await self.retention.plan(ruling, "", lambda: False, dry_run=True)
         to_pack = await Tiering(self.index.listings, self.packs).foresee(ruling)
-        return counts + Counter({"pending": pending, "to pack": to_pack})
+        to_move = await Deepening(self.runtime, self.packs).foresee(ruling)
+        return counts + Counter({"pending": pending, "to pack": to_pack, "packs to move": to_move})
 
     async def maintain(self, order: Order) -> Maintained:
         """See `SessionStore.maintain`."""

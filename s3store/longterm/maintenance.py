@@ -11,6 +11,7 @@ from ..errors import Conflict, OutcomeUnknown
 from ..keys import spreads
 from .cleanup import CleanUp
 from .clock import stores_time
+from .deepening import Deepening
 from .progress import STEPS, Progress
 from .tiering import Tiering
 
@@ -114,7 +115,7 @@ class Maintenance:
         counts = self._report.steps[step] = Counter()
         if step == "cleanup":
             return await self._clean_up(counts, at)
-        if step in {"delete", "plan", "pack"}:
+        if step in {"delete", "plan", "pack", "move"}:
             done, stopped_at = await self._by_rule(step, at, ruling)
             counts.update(done)
             return stopped_at
@@ -137,6 +138,9 @@ class Maintenance:
                 return await self._retention.carry_out(ruling, wait, at, self._spent, failures, dry_run=dry_run)
             case "plan":
                 return await self._retention.plan(ruling, at, self._spent, dry_run=dry_run)
+            case "move":
+                deepening = Deepening(self._runtime, self._packs)
+                return await deepening.run(ruling, at, self._spent, failures, dry_run=dry_run)
         tiering = Tiering(self._index.listings, self._packs)
         return await tiering.run(ruling, at, self._spent, failures, dry_run=dry_run)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, RetryLater, StoreUnavailable
-from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_class, pack_name
+from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_name
 from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
 from ...objects.tiers import STANDARD
 from ...streams.change import Workplace
@@ -139,17 +139,32 @@ class Packs:
         """Remove a pack unless a session names it; tell whether it is gone."""
         return await self._drop.drop(name)
 
+    async def move_on(self, name: str, storage_class: str) -> bool:
+        """Move a pack that is settled on to a colder class, where it is; tell whether this has moved it.
+
+        Raises what `Tiered.set_class` and the commit protocol raise; the clean-up tries again then.
+        """
+        return await self.settling.move.on(name, storage_class)
+
+    async def settled(self, after: str) -> AsyncIterator[PackRecord]:
+        """Yield the records of the packs that live and are settled, in the order of their ULIDs, from behind one on."""
+        for key in await all_keys(self._store, PACK_RECORDS):
+            if key > f"{PACK_RECORDS}{after}.json":
+                record = await self._record_at(key)
+                if record is not None and record.state == "live" and record.settled:
+                    yield record
+
     async def records(self) -> list[PackRecord]:
         """Return the record of every pack there is, or was."""
-
-        async def read(key: str) -> PackRecord | None:
-            try:
-                return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
-            except NoSuchKey:
-                return None
-
         keys = await all_keys(self._store, PACK_RECORDS)
-        return [found for found in await self._runtime.gather([read(key) for key in keys]) if found is not None]
+        found = await self._runtime.gather([self._record_at(key) for key in keys])
+        return [record for record in found if record is not None]
+
+    async def _record_at(self, key: str) -> PackRecord | None:
+        try:
+            return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
+        except NoSuchKey:
+            return None
 
     async def holding(self, session_ids: Collection[str]) -> list[PackRecord]:
         """Return the packs that hold records of sessions that do not stand on them any more.
@@ -184,7 +199,7 @@ class Packs:
             if unwanted.intersection(record.sessions) <= set(named):
                 kept.append(record.name)
                 continue
-            packed = await self.pack(_each(named), target_size=target_size, storage_class=pack_class(record.name))
+            packed = await self.pack(_each(named), target_size=target_size, storage_class=record.storage_class)
             # Those too that somebody has put into a pack, and died before they stood on it.
             fresh = [each for each in records if _waits_for(each, named)]
             fresh += [each for name in packed.packs if (each := await self._records.read(name)) is not None]

@@ -40,7 +40,7 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
-        self._move = Move(store, records)
+        self.move = Move(store, records)
 
     async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs whose record, or whose file where there is none, is from before `cutoff`.
@@ -82,7 +82,7 @@ class Settle:
             report.dropped += 1
         else:
             await self._records.swap(record.name, _settled)
-            report.moved += await self._move.run(record.name)
+            report.moved += await self.move.run(record.name)
 
     async def _see_to(self, work: Coroutine[Any, Any, None], report: Settled) -> None:
         try:
@@ -107,7 +107,7 @@ class Settle:
         elif await self._drop.drop(record.name):
             report.dropped += 1
         elif record.state == "live" and waits_to_move(record):
-            report.moved += await self._move.run(record.name)
+            report.moved += await self.move.run(record.name)
 
     async def _unrecorded(self, name: str, report: Settled) -> None:
         report.dropped += report.dry_run or await self._drop.remove_unrecorded(name)
