@@ -441,9 +441,11 @@ class SessionStore:
         file for each of 256 `partitions`: a range of them, `00-7f` say, leaves the others to other processes, whose
         result in the same folder is the same. Done again, an export that was stopped goes on: partitions that are done
         stay as they are. Each session is exported at one exact version, which the manifest names. The ids are held,
-        and some 8 MiB of compressed sessions or one that is larger. `progress` is told after each partition. Files are
-        written by the calling thread. Raises `InvalidOption` for wrong arguments, for a folder that holds something
-        else or an export with other filters, and where pyarrow is missing; `OSError` where a file cannot be written.
+        and some 8 MiB of compressed sessions or one that is larger. Sessions whose packs must be restored first are
+        left out, the report counts them as `missing` and names the packs, and done again after that it adds them.
+        `progress` is told after each partition. Files are written by the calling thread. Raises `InvalidOption` for
+        wrong arguments, for a folder that holds something else or an export with other filters, and where pyarrow is
+        missing; `OSError` where a file cannot be written.
         """
         return run(self._archive.export(Path(folder), form, partitions, progress, filters))
 
