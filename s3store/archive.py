@@ -151,11 +151,18 @@ class Archive:
                 return
             after = page.next_after
 
-    async def held(self) -> AsyncIterator[SessionInfo]:
-        """Yield the sessions that are held."""
-        async for info in self.scan():
+    async def held(self, *, scan: bool) -> AsyncIterator[SessionInfo]:
+        """Yield the sessions that are held, by the index and then by their heads; with `scan` by all heads."""
+        async for info in self.scan() if scan else self._indexed_as_held():
             if info.holds:
                 yield info
+
+    async def _indexed_as_held(self) -> AsyncIterator[SessionInfo]:
+        async for summary in self.index.listings.sessions({}):
+            if summary.held:
+                head = living(await self.removal.head(keys.StreamKeys.of(summary.id, keys.TRANSCRIPT)))
+                if head is not None:
+                    yield head.info(summary.id)
 
     @property
     def _is_offline(self) -> bool:

@@ -239,12 +239,14 @@ class AsyncSessionStore:
         """
         return await self._one(session_id).release(hold_id)
 
-    def holds(self) -> AsyncIterator[SessionInfo]:
+    def holds(self, *, scan: bool = False) -> AsyncIterator[SessionInfo]:
         """Iterate over the sessions that are held; `SessionInfo.holds` says why, by whom and since when.
 
-        Reads the head of every session, for the heads alone are the truth: one request a session.
+        Reads the index, and the head of each session that is held by it. As any listing it may lag where a writer died
+        just after he had held one, until maintenance compares them; what is held is kept all the same. With `scan` it
+        reads the head of every session, for the heads alone are the truth: one request a session.
         """
-        return self._archive.held()
+        return self._archive.held(scan=scan)
 
     async def remains(self, session_id: str) -> Remains:
         """List all that is stored of a session: after a delete, nothing but tombstones, and what a bucket keeps.
