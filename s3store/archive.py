@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .longterm.packs.reports import Packed
     from .longterm.packs.restore import Restoring
     from .longterm.packs.service import Packs
+    from .longterm.packs.unpack import Unpacked
     from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .longterm.retention import Retention
@@ -334,21 +335,12 @@ class Archive:
         dry_run: bool,
     ) -> Packed:
         """See `SessionStore.pack`."""
-        from .longterm.clock import stores_time
         from .longterm.packs.service import TARGET_SIZE
 
-        if not 0 <= idle <= _LONGEST_AGE:
-            raise InvalidOption(f"idle is a number of seconds, from 0 to a hundred years, not {idle!r}")
         if filters.get("place") is not None:
             raise InvalidOption("pack: only sessions that are hot are packed, so there is no filter place here")
         check_class(storage_class)
-        self._must_not_be_offline()
-        if not dry_run:
-            await self.ready_to_write()
-        # A session that changed at the very cutoff has been idle for so long.
-        cutoff = await stores_time(self.store, self.runtime) - timedelta(seconds=idle) + timedelta(microseconds=1)
-        until = filters.get("until")
-        wanted: Filters = {**filters, "place": "hot", "until": cutoff if until is None else min(until, cutoff)}
+        wanted = await self._idle({**filters, "place": "hot"}, idle, dry_run=dry_run)
         found = self.index.listings.sessions(wanted, "oldest")
         if dry_run:
             return await self.packs.estimate(found)
@@ -358,6 +350,39 @@ class Archive:
             storage_class=storage_class,
             progress=progress,
         )
+
+    async def unpack(self, idle: float | None, filters: Filters, *, dry_run: bool) -> Unpacked:
+        """See `SessionStore.unpack_all`."""
+        from .longterm.packs.unpack import Unpack
+
+        if idle is None and not any(value is not None and value != () for value in filters.values()):
+            raise InvalidOption("unpack_all takes at least one filter: without, it would be the whole archive")
+        if filters.get("place") is not None:
+            raise InvalidOption("unpack_all: only sessions in packs are unpacked, so there is no filter place here")
+        # Only with an age the clock is asked: a session may have changed by a clock that is ahead of the store's.
+        wanted: Filters = {**filters, "place": "cold"}
+        if idle is not None:
+            wanted = await self._idle(wanted, idle, dry_run=dry_run)
+        elif not dry_run:
+            await self.ready_to_write()
+        return await Unpack(self.runtime, self.packs).run(self.index.listings.sessions(wanted), dry_run=dry_run)
+
+    async def _idle(self, filters: Filters, seconds: float, *, dry_run: bool) -> Filters:
+        """Return filters that also leave out what has changed since so many seconds ago, by the store's clock.
+
+        Makes sure that this archive may be written to, as far as that is not a `dry_run`.
+        """
+        from .longterm.clock import stores_time
+
+        if not 0 <= seconds <= _LONGEST_AGE:
+            raise InvalidOption(f"idle is a number of seconds, from 0 to a hundred years, not {seconds!r}")
+        self._must_not_be_offline()
+        if not dry_run:
+            await self.ready_to_write()
+        # A session that changed at the very cutoff has been idle for so long.
+        cutoff = await stores_time(self.store, self.runtime) - timedelta(seconds=seconds) + timedelta(microseconds=1)
+        until = filters.get("until")
+        return {**filters, "until": cutoff if until is None else min(until, cutoff)}
 
     async def restore(
         self,

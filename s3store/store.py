@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .longterm.packs.prices import RestorePrices
     from .longterm.packs.reports import Packed
     from .longterm.packs.restore import Restoring
+    from .longterm.packs.unpack import Unpacked
     from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
@@ -603,6 +604,19 @@ class AsyncSessionStore:
         Its records keep their bytes, times and keys. The pack stays for the others in it.
         """
         return await self._one(session_id).unpack()
+
+    async def unpack_all(
+        self, *, idle: float | None = None, dry_run: bool = False, **filters: Unpack[Filters]
+    ) -> Unpacked:
+        """Give every packed session for which the `filters` hold objects of its own again; return what was done.
+
+        At least one filter is needed, or `idle`: only those that have not changed for so many seconds, by the store's
+        clock. With `dry_run` nothing is changed, and the report says what would be. A session whose pack must be
+        restored first is left, and named among the failures; so is what else fails, and does not keep the rest. Some 16
+        sessions and 8 MiB of them, or one that is larger, are held at a time. The packs stay for the others in them.
+        Raises `InvalidOption` for wrong arguments, before anything is changed, and what listing raises.
+        """
+        return await self._archive.unpack(idle, filters, dry_run=dry_run)
 
     async def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""

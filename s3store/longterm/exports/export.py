@@ -14,19 +14,17 @@ from ...errors import RestoreRequired, SessionNotFound
 from ...index.query import Where
 from ...keys import session_part
 from ...streams.terms import Terms
+from ..windows import windows
 from .forms import form_named
 from .manifest import Header, MissingLine, PartManifest, SessionLine, filters_json
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from ...archive import Archive
     from ...model import Filters
     from .layout import Layout
-
-_SIDE_BY_SIDE = 16
-_TOGETHER_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -142,7 +140,7 @@ class Export:
         missing: list[MissingLine] = []
         hashed = _Hashed(file)
         writer = self._form.writer(hashed)
-        for together in _windows(listed):
+        for together in windows(listed):
             # Each reads segments side by side in its turn.
             for snapshot in await self._archive.runtime.branches([self._read(each.id) for each in together]):
                 if snapshot is None:
@@ -182,17 +180,3 @@ class _Hashed:
         self.size += len(data)
         self.sha256.update(data)
         return self._file.write(data)
-
-
-def _windows(listed: Sequence[_Listed]) -> Iterator[list[_Listed]]:
-    """Yield the sessions in groups that are read side by side: few, and little to hold."""
-    window: list[_Listed] = []
-    for each in listed:
-        if window and (
-            len(window) == _SIDE_BY_SIDE or sum(other.size for other in window) + each.size > _TOGETHER_BYTES
-        ):
-            yield window
-            window = []
-        window.append(each)
-    if window:
-        yield window
