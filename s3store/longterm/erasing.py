@@ -63,7 +63,7 @@ class Erasing:
 
         What erasures that were broken off have deleted is erased to the end, too. Raises, before anything has gone,
         `InvalidOption` without any filter, `AccessDenied` where a right is missing without which nothing can be
-        deleted or proved, and what listing raises.
+        deleted or proved, `CorruptObject` for a damaged mark of an erasure, and what listing raises.
         """
         given = tuple(sorted(name for name, value in filters.items() if value is not None and value != ()))
         if not given:
@@ -75,6 +75,8 @@ class Erasing:
         # Without these rights nothing could be proved afterwards: so they are tried before anything has gone.
         await self._store.list_versions(CHECKS)
         await self._store.list_uploads(CHECKS)
+        # And one that is damaged would keep everything after the deletes from being done.
+        await self._marks.all()
         own = await self._marks.add([_doomed(summary) for summary in found.values()])
         deleted = frozenset([summary.id for summary in found.values() if await self._delete(summary)])
         ended = await self._end(await self._marks.all(), at, deleted, own)
@@ -90,15 +92,16 @@ class Erasing:
     async def finish(self, now: datetime, older_than: timedelta, *, dry_run: bool) -> Finished:
         """Finish erasures that were broken off so long before `now`, by the store's clock.
 
-        What fails stays for the next time; the report says it. Raises what reading their marks raises.
+        What fails stays for the next time; the report says it.
         """
-        marks = [mark for mark in await self._marks.all() if mark.made <= now - older_than]
-        if not marks:
-            return Finished()
-        if dry_run:
-            fates = [await self._fate(each) for each in _named(marks)]
-            return Finished(len(fates) - fates.count("alive"), fates.count("alive"))
-        ended = await self._end(marks, now)
+        try:
+            marks = [mark for mark in await self._marks.all() if mark.made <= now - older_than]
+            if dry_run or not marks:
+                fates = [await self._fate(each) for each in _named(marks)]
+                return Finished(len(fates) - fates.count("alive"), fates.count("alive"))
+            ended = await self._end(marks, now)
+        except (StoreUnavailable, CallAPerson) as error:
+            return Finished(failures=(str(error),))
         erased = sum(each.outcome == "erased" for each in ended.proved.values())
         return Finished(erased, len(ended.alive), ended.failures)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 from tests.contracts.faults import Killed
 
+if TYPE_CHECKING:
+    from s3store.objects.base import ObjectStore
+
 
 class MortalStore:
     """Passes so many requests on as `lives`, whatever they are, and none after that: its client is dead."""
 
-    def __init__(self, store: MemoryStore, lives: int) -> None:
+    def __init__(self, store: ObjectStore, lives: int) -> None:
         self._store = store
         self._lives = lives
 

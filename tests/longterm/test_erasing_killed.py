@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
-from s3store import SessionStore
+from s3store import CorruptObject, SessionStore
 from s3store.keys import ERASURES, INDEX_PAGES, PACKS
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
@@ -20,7 +20,11 @@ from tests.contracts.faults import Killed
 from .mortal import MortalStore, copy_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from ..archives import Place
+
+pytest_plugins = ["tests.archive_fixtures"]
 
 SECRET = "the words of a person"
 ADA = ["user=ada"]
@@ -195,3 +199,40 @@ def died_after_the_deletes(filled: MemoryStore) -> MemoryStore:
             if not alive(store):
                 return objects
     raise AssertionError("it never got so far")
+
+
+def test_a_damaged_mark_is_said_and_keeps_nothing_else_from_being_done(filled: MemoryStore) -> None:
+    objects = copy_of(filled)
+    run(objects.put(f"{ERASURES}01m7wfy0frb4sa6wnn7wrgjxmk.json", b"{}"))
+    with SessionStore(objects) as store:
+        for report in (store.maintain(older_than=0), store.cleanup(older_than=0)):
+            assert "not the mark of an erasure; remove it, and erase again" in report.failures[0]
+        with pytest.raises(CorruptObject):
+            store.erase(labels=ADA)
+        assert alive(store) == IDS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("lives", [40, 110])
+def test_no_earlier_version_outlives_an_erasure_that_died(versioned: Place, lives: int) -> None:
+    store = versioned.open()
+    store.create("packed", [SECRET], labels=ADA)
+    store.create("other", ["hello"])
+    run(store._archive.packs.pack(given(["packed", "other"])))
+    store.cleanup(older_than=0)
+    store.create("hot", [SECRET], labels=ADA)
+    store.append("hot", SECRET)
+    with pytest.raises(Killed):
+        SessionStore(MortalStore(versioned.objects, lives), cache=False).erase(labels=ADA)
+
+    receipt = store.erase(labels=ADA)
+
+    assert receipt.complete, receipt.failures
+    assert all(store.remains(each).erased for each in ("packed", "hot"))
+    assert all(version.is_current for version in run(versioned.objects.list_versions(PACKS)))
+    assert store.load("other").messages == ["hello"]
+
+
+async def given(session_ids: list[str]) -> AsyncIterator[str]:
+    for each in session_ids:
+        yield each
