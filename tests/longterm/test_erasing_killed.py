@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -210,6 +211,19 @@ def test_a_damaged_mark_is_said_and_keeps_nothing_else_from_being_done(filled: M
         with pytest.raises(CorruptObject):
             store.erase(labels=ADA)
         assert alive(store) == IDS
+
+
+def test_of_two_at_once_neither_says_that_nothing_is_left_while_anything_is(filled: MemoryStore) -> None:
+    for _ in range(4):
+        objects = copy_of(filled)
+        with SessionStore(objects) as one, SessionStore(objects) as other, ThreadPoolExecutor(2) as pool:
+            receipts = list(pool.map(lambda store: store.erase(labels=ADA), (one, other)))
+            if any(receipt.complete for receipt in receipts):
+                assert left_in(objects, one) == []
+            erase_again(one)
+            assert left_in(objects, one) == []
+            assert others_are_there(one)
+            assert not keys_of(objects, ERASURES)
 
 
 @pytest.mark.long
