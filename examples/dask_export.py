@@ -44,6 +44,8 @@ def export(client: Client, url: str, folder: Path, form: str = "parquet", **filt
         total.size += part.size
         total.kept += part.kept
         total.gone += part.gone
+        total.missing += part.missing
+        total.packs = sorted({*total.packs, *part.packs})
     return total
 
 

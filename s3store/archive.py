@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from .jsontext import JsonValue
     from .longterm.copying.reports import Copied, CopiedSession
-    from .longterm.erasing import Receipt
+    from .longterm.erasing import Erasing
     from .longterm.erasure import Erasure
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from .longterm.packs.reports import Packed
     from .longterm.packs.restore import Restoring
     from .longterm.packs.service import Packs
+    from .longterm.packs.unpack import Unpacked
+    from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .longterm.retention import Retention
     from .model import Filters, SessionInfo, SessionSummary
@@ -150,11 +152,18 @@ class Archive:
                 return
             after = page.next_after
 
-    async def held(self) -> AsyncIterator[SessionInfo]:
-        """Yield the sessions that are held."""
-        async for info in self.scan():
+    async def held(self, *, scan: bool) -> AsyncIterator[SessionInfo]:
+        """Yield the sessions that are held, by the index and then by their heads; with `scan` by all heads."""
+        async for info in self.scan() if scan else self._indexed_as_held():
             if info.holds:
                 yield info
+
+    async def _indexed_as_held(self) -> AsyncIterator[SessionInfo]:
+        async for summary in self.index.listings.sessions({}):
+            if summary.held:
+                head = living(await self.removal.head(keys.StreamKeys.of(summary.id, keys.TRANSCRIPT)))
+                if head is not None:
+                    yield head.info(summary.id)
 
     @property
     def _is_offline(self) -> bool:
@@ -222,13 +231,14 @@ class Archive:
         self, older_than: float, progress: Callable[[CleanUpProgress], None] | None, *, dry_run: bool
     ) -> CleanedUp:
         """See `SessionStore.cleanup`."""
-        from .longterm.cleanup import CleanUp
+        from .longterm.cleanup import CleanUp, OfAll
 
         if not 0 <= older_than <= _LONGEST_AGE:
             raise InvalidOption(f"older_than is a number of seconds, from 0 to a hundred years, not {older_than!r}")
         if not dry_run:
             await self.ready_to_write()
-        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads(), self.packs)
+        of_all = OfAll(self.packs, self.erasing())
+        clean_up = CleanUp(self.store, self.runtime, self.removal, keys.spreads(), of_all)
         return await clean_up.run(older_than=older_than, dry_run=dry_run, progress=progress)
 
     @cached_property
@@ -243,18 +253,19 @@ class Archive:
         from .longterm.packs.move import try_class
         from .longterm.policies import Scope
         from .longterm.rules import parse_rules
-        from .longterm.tiering import class_of_packs
+        from .longterm.tiering import classes_of_packs
 
         scope, parsed_rules = Scope.of(agent, labels), None if rules is None else parse_rules(rules)
-        storage_class = class_of_packs(parsed_rules or ())
+        classes = classes_of_packs(parsed_rules or ())
         await self.ready_to_write()
-        if storage_class is not None:
+        for storage_class in classes:
             await try_class(self.store, self.runtime, storage_class)
         return await self.retention.set(scope, parsed_rules, who)
 
     async def foresee_retention(self) -> Counter[str]:
         """See `Retention.plan` of the faces."""
         from .longterm.clock import stores_time
+        from .longterm.deepening import Deepening
         from .longterm.tiering import Tiering
 
         await self.ready_to_write()
@@ -263,7 +274,8 @@ class Archive:
         ruling = await self.retention.ruling(now)
         counts, _ = await self.retention.plan(ruling, "", lambda: False, dry_run=True)
         to_pack = await Tiering(self.index.listings, self.packs).foresee(ruling)
-        return counts + Counter({"pending": pending, "to pack": to_pack})
+        to_move = await Deepening(self.runtime, self.packs).foresee(ruling)
+        return counts + Counter({"pending": pending, "to pack": to_pack, "packs to move": to_move})
 
     async def maintain(self, order: Order) -> Maintained:
         """See `SessionStore.maintain`."""
@@ -281,18 +293,23 @@ class Archive:
             self._sizes,
             self._index_sizes,
         )
-        means = Means(counting, self.runtime, own.index, own.removal, own.retention, own.packs)
+        means = Means(counting, self.runtime, own.index, own.removal, own.retention, own.packs, own.erasing())
         return await Maintenance(means, order).run()
 
     async def erase(self, filters: Filters, *, dry_run: bool) -> Receipt:
         """See `SessionStore.erase`."""
-        from .longterm.erasing import Erasing
-
         record = await self.ready_to_write()
-        erasing = Erasing(
+        return await self.erasing().run(record.id, filters, dry_run=dry_run)
+
+    def erasing(self) -> Erasing:
+        """Return what erases sessions, or finishes that."""
+        from .longterm.erasing import Erasing
+        from .longterm.forgetting import Forgetting
+
+        forgetting = Forgetting(
             self.store, self.runtime, self.index, self.removal, self.erasure, self.packs, self._forget_local
         )
-        return await erasing.run(record.id, filters, dry_run=dry_run)
+        return Erasing(self.store, self.runtime, self.index, self.removal, forgetting)
 
     async def _forget_local(self) -> None:
         """Drop all that this machine keeps of the archive."""
@@ -318,21 +335,12 @@ class Archive:
         dry_run: bool,
     ) -> Packed:
         """See `SessionStore.pack`."""
-        from .longterm.clock import stores_time
         from .longterm.packs.service import TARGET_SIZE
 
-        if not 0 <= idle <= _LONGEST_AGE:
-            raise InvalidOption(f"idle is a number of seconds, from 0 to a hundred years, not {idle!r}")
         if filters.get("place") is not None:
             raise InvalidOption("pack: only sessions that are hot are packed, so there is no filter place here")
         check_class(storage_class)
-        self._must_not_be_offline()
-        if not dry_run:
-            await self.ready_to_write()
-        # A session that changed at the very cutoff has been idle for so long.
-        cutoff = await stores_time(self.store, self.runtime) - timedelta(seconds=idle) + timedelta(microseconds=1)
-        until = filters.get("until")
-        wanted: Filters = {**filters, "place": "hot", "until": cutoff if until is None else min(until, cutoff)}
+        wanted = await self._idle({**filters, "place": "hot"}, idle, dry_run=dry_run)
         found = self.index.listings.sessions(wanted, "oldest")
         if dry_run:
             return await self.packs.estimate(found)
@@ -342,6 +350,39 @@ class Archive:
             storage_class=storage_class,
             progress=progress,
         )
+
+    async def unpack(self, idle: float | None, filters: Filters, *, dry_run: bool) -> Unpacked:
+        """See `SessionStore.unpack_all`."""
+        from .longterm.packs.unpack import Unpack
+
+        if idle is None and not any(value is not None and value != () for value in filters.values()):
+            raise InvalidOption("unpack_all takes at least one filter: without, it would be the whole archive")
+        if filters.get("place") is not None:
+            raise InvalidOption("unpack_all: only sessions in packs are unpacked, so there is no filter place here")
+        # Only with an age the clock is asked: a session may have changed by a clock that is ahead of the store's.
+        wanted: Filters = {**filters, "place": "cold"}
+        if idle is not None:
+            wanted = await self._idle(wanted, idle, dry_run=dry_run)
+        elif not dry_run:
+            await self.ready_to_write()
+        return await Unpack(self.runtime, self.packs).run(self.index.listings.sessions(wanted), dry_run=dry_run)
+
+    async def _idle(self, filters: Filters, seconds: float, *, dry_run: bool) -> Filters:
+        """Return filters that also leave out what has changed since so many seconds ago, by the store's clock.
+
+        Makes sure that this archive may be written to, as far as that is not a `dry_run`.
+        """
+        from .longterm.clock import stores_time
+
+        if not 0 <= seconds <= _LONGEST_AGE:
+            raise InvalidOption(f"idle is a number of seconds, from 0 to a hundred years, not {seconds!r}")
+        self._must_not_be_offline()
+        if not dry_run:
+            await self.ready_to_write()
+        # A session that changed at the very cutoff has been idle for so long.
+        cutoff = await stores_time(self.store, self.runtime) - timedelta(seconds=seconds) + timedelta(microseconds=1)
+        until = filters.get("until")
+        return {**filters, "until": cutoff if until is None else min(until, cutoff)}
 
     async def restore(
         self,

@@ -36,12 +36,13 @@ if TYPE_CHECKING:
     from .index.reports import Compacted, IndexStatus, Rebuilt, Verified
     from .index.service import IndexCore
     from .longterm.copying.reports import Copied, CopiedSession
-    from .longterm.erasing import Receipt
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
     from .longterm.packs.prices import RestorePrices
     from .longterm.packs.reports import Packed
     from .longterm.packs.restore import Restoring
+    from .longterm.packs.unpack import Unpacked
+    from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript
     from .objects.base import ObjectStore
@@ -237,12 +238,14 @@ class SessionStore:
         """
         return run(self._one(session_id).release(hold_id))
 
-    def holds(self) -> Iterator[SessionInfo]:
+    def holds(self, *, scan: bool = False) -> Iterator[SessionInfo]:
         """Iterate over the sessions that are held; `SessionInfo.holds` says why, by whom and since when.
 
-        Reads the head of every session, for the heads alone are the truth: one request a session.
+        Reads the index, and the head of each session that is held by it. As any listing it may lag where a writer died
+        just after he had held one, until maintenance compares them; what is held is kept all the same. With `scan` it
+        reads the head of every session, for the heads alone are the truth: one request a session.
         """
-        return iterate(self._archive.held())
+        return iterate(self._archive.held(scan=scan))
 
     def remains(self, session_id: str) -> Remains:
         """List all that is stored of a session: after a delete, nothing but tombstones, and what a bucket keeps.
@@ -441,9 +444,11 @@ class SessionStore:
         file for each of 256 `partitions`: a range of them, `00-7f` say, leaves the others to other processes, whose
         result in the same folder is the same. Done again, an export that was stopped goes on: partitions that are done
         stay as they are. Each session is exported at one exact version, which the manifest names. The ids are held,
-        and some 8 MiB of compressed sessions or one that is larger. `progress` is told after each partition. Files are
-        written by the calling thread. Raises `InvalidOption` for wrong arguments, for a folder that holds something
-        else or an export with other filters, and where pyarrow is missing; `OSError` where a file cannot be written.
+        and some 8 MiB of compressed sessions or one that is larger. Sessions whose packs must be restored first are
+        left out, the report counts them as `missing` and names the packs, and done again after that it adds them.
+        `progress` is told after each partition. Files are written by the calling thread. Raises `InvalidOption` for
+        wrong arguments, for a folder that holds something else or an export with other filters, and where pyarrow is
+        missing; `OSError` where a file cannot be written.
         """
         return run(self._archive.export(Path(folder), form, partitions, progress, filters))
 
@@ -526,7 +531,8 @@ class SessionStore:
         merged, so that no page holds what was said of them, packs that hold their records are written anew without,
         plans of retention that name them go, and so does all that this machine keeps of the archive. Then it is looked
         whether anything is left. Held sessions stay, and the receipt names them. With `dry_run` nothing is changed.
-        What fails stands in the receipt, and erasing again goes on. Raises, before anything is changed, `InvalidOption`
+        What fails stands in the receipt, and erasing again goes on; what an erasure that died had deleted is erased to
+        the end by the next one, whatever its filters. Raises, before anything is changed, `InvalidOption`
         without a filter, `AccessDenied` where a right is missing without which nothing can be deleted or proved, and
         what listing raises.
         """
@@ -596,6 +602,17 @@ class SessionStore:
         Its records keep their bytes, times and keys. The pack stays for the others in it.
         """
         return run(self._one(session_id).unpack())
+
+    def unpack_all(self, *, idle: float | None = None, dry_run: bool = False, **filters: Unpack[Filters]) -> Unpacked:
+        """Give every packed session for which the `filters` hold objects of its own again; return what was done.
+
+        At least one filter is needed, or `idle`: only those that have not changed for so many seconds, by the store's
+        clock. With `dry_run` nothing is changed, and the report says what would be. A session whose pack must be
+        restored first is left, and named among the failures; so is what else fails, and does not keep the rest. Some 16
+        sessions and 8 MiB of them, or one that is larger, are held at a time. The packs stay for the others in them.
+        Raises `InvalidOption` for wrong arguments, before anything is changed, and what listing raises.
+        """
+        return run(self._archive.unpack(idle, filters, dry_run=dry_run))
 
     def check(self) -> Capability:
         """Try, and race, the store's conditional writes, and say what it can do and which rights are missing."""

@@ -49,8 +49,8 @@ class RestoreRequired(RetryLater):
     """The session stands in a pack that cannot be read before it is restored: ask for that, and wait.
 
     `SessionStore.restore` asks, and `s3store restore` on the command line. `session_id` is the session, `pack` the
-    name of its pack, `storage_class` S3's name of the class that the pack was made for, and `tiers` those by which it
-    can be restored. All but its records can be had meanwhile: it is listed, appended to and deleted as ever.
+    name of its pack, `storage_class` S3's name of its class, and `tiers` those by which it can be restored. All but its
+    records can be had meanwhile: it is listed, appended to and deleted as ever.
     """
 
     def __init__(self, message: str, *, session_id: str, pack: str, storage_class: str, tiers: tuple[str, ...]) -> None:

@@ -19,6 +19,8 @@ RETENTION = "retention/rules.json"
 """The rules of retention, and who set them when."""
 RETENTION_PLANS = "retention/plans/"
 """The prefix of the plans: each names sessions that are to be deleted by a rule, once it has stood for long enough."""
+ERASURES = "retention/erasures/"
+"""The prefix of the marks of erasures: each names sessions that are being erased, until nothing is left of them."""
 MAINTENANCE = "retention/progress.json"
 """How far the last pass of maintenance has come, where its budget ran out."""
 ARCHIVE = "archive.json"
@@ -202,11 +204,6 @@ def log_key(ulid: str, entry: str) -> str:
 def entry_of_log_key(key: str) -> str:
     """Return the entry that rides in a key of the log; empty where there is none."""
     return key[len(INDEX_LOG) :].replace("/", "").partition("-")[2]
-
-
-def plan_key(ulid: str) -> str:
-    """Return the key of a plan of retention."""
-    return f"{RETENTION_PLANS}{ulid}.json"
 
 
 def page_key(name: str) -> str:

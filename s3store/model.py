@@ -216,6 +216,8 @@ class SessionSummary:
     labels: frozenset[str] = frozenset()
     place: Place = "hot"
     active_at: datetime | None = None
+    held: bool = False
+    """Whether a hold keeps it from being deleted; what for, its `SessionInfo` says."""
 
 
 @dataclass(frozen=True)

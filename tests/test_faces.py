@@ -54,7 +54,7 @@ HANDED_OUT = {"session", "index", "retention", "artifacts", "traces", "runs", "v
 CONTEXT = {"__enter__": "__aenter__", "__exit__": "__aexit__"}
 OF_THE_STORE_ALONE = {
     "close", "session", "scan", "holds", "check", "warm", "cleanup", "index", "list", "page", "count", "running",
-    "stuck", "search", "export", "copy_to", "pack", "restore", "retention", "maintain", "erase", "flush",
+    "stuck", "search", "export", "copy_to", "pack", "restore", "unpack_all", "retention", "maintain", "erase", "flush",
 }  # fmt: skip
 
 

@@ -60,6 +60,7 @@ def command(*, dry_run: bool, older_than: timedelta, as_json: bool) -> None:
                 "sessions": report.sessions,
                 "thinned": report.thinned,
                 "moved": report.moved,
+                "erased": report.erased,
                 "removed": dict(report.removed),
                 "bytes": report.bytes,
                 "left": dict(report.left),
@@ -81,6 +82,8 @@ def _tell(report: CleanedUp) -> None:
         click.echo(f"{plural(report.moved, 'pack')} moved to another storage class")
     if report.thinned:
         click.echo(f"{plural(report.thinned, 'packed session')} now in packs alone")
+    if report.erased:
+        click.echo(f"{plural(report.erased, 'session')} erased, which an erasure that was broken off had deleted")
     for reason, why in _REASONS:
         if report.left[reason]:
             click.echo(f"left {report.left[reason]:,}: {why}")

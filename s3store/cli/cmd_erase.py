@@ -14,7 +14,7 @@ from .output import json_bytes, json_line, one_line, plural
 from .session_filters import given_filters, session_filters
 
 if TYPE_CHECKING:
-    from ..longterm.erasing import Receipt
+    from ..longterm.receipts import Receipt
 
 
 @click.command(cls=ArchiveCommand, name="erase", short_help="Erase sessions for good, with a receipt.")

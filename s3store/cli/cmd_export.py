@@ -63,7 +63,8 @@ def command(
 
     A file appears when it is whole. In one file each, named by their ids, lines that an import kept as they were come
     out byte for byte; this ends with 1 if any session could not be written, but with the error's own code where only
-    one was asked for. Many to a file, an export that was stopped goes on when it is run again.
+    one was asked for. Many to a file, an export that was stopped goes on when it is run again. Sessions in packs that
+    must be restored first are left out; this names the packs, and ends with 1: run it again once they are restored.
 
     `s3store export verify DIR` checks such an export against its manifest, and ends with 9 if anything is short,
     missing, changed or extra.

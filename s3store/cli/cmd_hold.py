@@ -80,14 +80,16 @@ def remove(*, session_ids: tuple[str, ...], hold_id: str | None, **filters: Any)
 
 
 @command.command(cls=ArchiveCommand, name="ls", short_help="List the holds.")
+@click.option("--scan", is_flag=True, help="Read every head, not the index: one request a session.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON line for each hold.")
-def ls(*, as_json: bool) -> None:
+def ls(*, scan: bool, as_json: bool) -> None:
     """List the holds, a line for each: session, hold, since when, who, why.
 
-    Reads the head of every session, for only these tell what is held: one request a session.
+    Goes by the index, and asks the heads of those that are held by it. --scan asks all, and so sees also what a writer
+    held who died before he could tell the index.
     """
     with open_store() as store:
-        for info in store.holds():
+        for info in store.holds(scan=scan):
             for hold in info.holds:
                 if as_json:
                     json_line({"session": info.id, **hold.to_json()})

@@ -40,8 +40,9 @@ def command() -> None:
     """Show and set the rules by which `s3store maintain` packs and deletes sessions.
 
     A rule reads `age 7y -> delete` (since it was created) or `idle 30d -> pack` (since its last change); h, d, w and y
-    (365 days); several with `;`. What is due to be deleted is planned first, and goes a day later if a rule still says
-    so then. Held sessions stay.
+    (365 days); several with `;`, such as `idle 30d -> pack GLACIER_IR; age 365d -> DEEP_ARCHIVE`: a pack goes on to the
+    colder class once all its sessions are due. What is due to be deleted is planned first, and goes a day later if a
+    rule still says so then. Held sessions stay.
     """
 
 

@@ -88,7 +88,8 @@ def as_info(summary: SessionSummary) -> SessionInfo:
 
 def summary_json(summary: SessionSummary) -> dict[str, JsonValue]:
     """Return all that a listing says of a session, as JSON."""
-    return {**info_json(as_info(summary)), "place": summary.place}
+    held: dict[str, JsonValue] = {"held": True} if summary.held else {}
+    return {**info_json(as_info(summary)), "place": summary.place, **held}
 
 
 def info_json(info: SessionInfo) -> dict[str, JsonValue]:

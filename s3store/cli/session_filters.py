@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from ..times import format_time
 from .moments import moment
 
 if TYPE_CHECKING:
@@ -39,6 +42,17 @@ def session_filters(function: F) -> F:
     for option in reversed(options):
         function = option(function)
     return function
+
+
+def written_filters(filters: Filters) -> str:
+    """Return filters as the options that give them, for a shell."""
+    options = {"labels": "label", "id_prefix": "prefix", "name_prefix": "name"}
+    words: list[str] = []
+    for name, value in filters.items():
+        for each in value if isinstance(value, tuple | list) else (value,):
+            text = format_time(each) if isinstance(each, datetime) else str(each)
+            words += [f"--{options.get(name, name)}", shlex.quote(text)]
+    return " ".join(words)
 
 
 def given_filters(options: Mapping[str, Any]) -> Filters:

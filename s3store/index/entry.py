@@ -32,6 +32,7 @@ _KINDS: dict[str, type] = {
     **dict.fromkeys(("version", "count", "size", "updated_at", "created_at", "active_at"), int),
     "labels": list,
     "turn": dict,
+    "held": bool,
 }
 _PLACE_THEN_ORDER = itemgetter(0, 1, 2, 3, 4)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,6 +84,11 @@ class Entry(NamedTuple):
         return "deleted" in self.fields
 
     @property
+    def held(self) -> bool:
+        """Whether a hold keeps the session from being deleted."""
+        return self.fields.get("held", False) is True
+
+    @property
     def since(self) -> int:
         """The least time that an older entry of this session can bear."""
         return 0 if "renewed" in self.fields else int(self.fields["created_at"])
@@ -110,6 +116,7 @@ class Entry(NamedTuple):
             frozenset(get("labels", ())),
             get("place", "hot"),
             None if (active := get("active_at")) is None else moment(active),
+            self.held,
         )
 
 
@@ -149,6 +156,8 @@ def entry_of_head(session_id: str, head: Head, *, final: bool = True) -> Entry:
         fields["renewed"] = True
     if head.is_cold:
         fields["place"] = "cold"
+    if head.holds:
+        fields["held"] = True
     if head.deleted_at is not None:
         fields["deleted"] = True
     if not final:

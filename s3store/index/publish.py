@@ -92,7 +92,9 @@ class Publisher:
             if told is not None and told.entry is not None:
                 if told.entry.order >= entry.order:
                     return
-                if self._runtime.monotonic() - told.at < self._policy.publish_every:
+                is_soon = self._runtime.monotonic() - told.at < self._policy.publish_every
+                # Whoever lists the holds goes by the index, so these never wait.
+                if is_soon and told.entry.held == entry.held:
                     self._unpublished[session_id] = entry
                     self._flush_later()
                     return

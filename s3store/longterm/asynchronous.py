@@ -45,7 +45,8 @@ class AsyncRetention:
         """Say what the rules would do now, in numbers, and do nothing.
 
         `planned`: due, and in no plan yet; `pending`: in a plan that was written before; `held`: due but for a hold;
-        `not due`: only the index made it look due; `to pack`: due to be packed. Costs two requests for each session
-        that looks due.
+        `not due`: only the index made it look due; `to pack`: due to be packed; `packs to move`: packs all of whose
+        sessions are due to go on to a colder class. Costs two requests for each session that looks due or stands in
+        such a pack, and one for each pack.
         """
         return await self._archive.foresee_retention()

@@ -8,7 +8,7 @@ done again; it is taken by the store's clock, on both sides.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CallAPerson, StoreUnavailable
 from ..keys import CHECKS, TRANSCRIPT, stored_key
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..objects.base import ListedObject, ObjectStore, StartedUpload
     from ..runtime import Runtime
     from ..streams.removal import Removal
+    from .erasing import Erasing
     from .packs.service import Packs
     from .reports import RemovedKind
     from .stored import StoredSession
@@ -32,8 +33,15 @@ if TYPE_CHECKING:
 _TOGETHER = 256
 
 
+class OfAll(NamedTuple):
+    """What a clean-up sees to beside the sessions."""
+
+    packs: Packs
+    erasing: Erasing
+
+
 class CleanUp:
-    """One clean-up of an archive. `prefixes` are those of its sessions; without `packs` these are left alone."""
+    """One clean-up of an archive. `prefixes` are those of its sessions; without `of_all` only they are looked at."""
 
     def __init__(
         self,
@@ -41,13 +49,13 @@ class CleanUp:
         runtime: Runtime,
         removal: Removal,
         prefixes: Sequence[str],
-        packs: Packs | None = None,
+        of_all: OfAll | None = None,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._removal = removal
         self._prefixes = prefixes
-        self._packs = packs
+        self._of_all = of_all
 
     async def run(
         self, *, older_than: float, dry_run: bool, progress: Callable[[CleanUpProgress], None] | None = None
@@ -58,10 +66,12 @@ class CleanUp:
         archive could not be listed.
         """
         report = CleanedUp(dry_run)
-        cutoff = await stores_time(self._store, self._runtime) - timedelta(seconds=older_than)
+        now, age = await stores_time(self._store, self._runtime), timedelta(seconds=older_than)
+        cutoff = now - age
         await self._clean_checks(cutoff, report)
-        if self._packs is not None:
-            await self._settle(self._packs, cutoff, report)
+        if self._of_all is not None:
+            await self._settle(self._of_all.packs, cutoff, report)
+            await self._finish(self._of_all.erasing, now, age, report)
         async for found in stored_sessions(self._store, self._runtime, self._prefixes):
             report.sessions += len(found.sessions)
             suspects = [self._suspect(session, cutoff, report) for session in found.sessions]
@@ -78,6 +88,13 @@ class CleanUp:
         report.moved = settled.moved
         report.removed.update({kind: number for kind, number in settled.removed().items() if number})
         for failure in settled.failures:
+            report.failed("failed", 1, failure)
+
+    async def _finish(self, erasing: Erasing, now: datetime, age: timedelta, report: CleanedUp) -> None:
+        """Finish erasures that were broken off."""
+        finished = await erasing.finish(now, age, dry_run=report.dry_run)
+        report.erased = finished.erased
+        for failure in finished.failures:
             report.failed("failed", 1, failure)
 
     def _suspect(self, session: StoredSession, cutoff: datetime, report: CleanedUp) -> Suspect | None:

@@ -12,6 +12,7 @@ from ..keys import spreads
 from ..small_archives import only_page
 from .cleanup import CleanUp
 from .clock import stores_time
+from .deepening import Deepening
 from .progress import STEPS, Progress
 from .tiering import Tiering
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..objects.counting import CountingStore
     from ..runtime import Runtime
     from ..streams.removal import Removal
+    from .erasing import Erasing
     from .order import Order
     from .packs.service import Packs
     from .progress import Step
@@ -69,6 +71,7 @@ class Means:
     removal: Removal
     retention: Retention
     packs: Packs
+    erasing: Erasing
 
 
 class Maintenance:
@@ -81,6 +84,7 @@ class Maintenance:
         self._removal = means.removal
         self._retention = means.retention
         self._packs = means.packs
+        self._erasing = means.erasing
         self._order = order
         self._began = means.runtime.monotonic()
         self._report = Maintained(order.dry_run)
@@ -112,7 +116,7 @@ class Maintenance:
         counts = self._report.steps[step] = Counter()
         if step == "cleanup":
             return await self._clean_up(counts, at)
-        if step in {"delete", "plan", "pack"}:
+        if step in {"delete", "plan", "pack", "move"}:
             done, stopped_at = await self._by_rule(step, at, ruling)
             counts.update(done)
             return stopped_at
@@ -121,6 +125,8 @@ class Maintenance:
                 await self._compact(counts)
             case "settle":
                 await self._settle(counts, ruling.now)
+            case "erase":
+                await self._finish_erasures(counts, ruling.now)
             case "verify":
                 return await self._verify(counts)
         return None
@@ -133,6 +139,9 @@ class Maintenance:
                 return await self._retention.carry_out(ruling, wait, at, self._spent, failures, dry_run=dry_run)
             case "plan":
                 return await self._retention.plan(ruling, at, self._spent, dry_run=dry_run)
+            case "move":
+                deepening = Deepening(self._runtime, self._packs)
+                return await deepening.run(ruling, at, self._spent, failures, dry_run=dry_run)
         tiering = Tiering(self._index.listings, self._packs)
         return await tiering.run(ruling, at, self._spent, failures, dry_run=dry_run)
 
@@ -143,6 +152,12 @@ class Maintenance:
         settled = await self._packs.settle(now - timedelta(seconds=self._order.older_than))
         counts.update({"thinned": settled.sessions, "hot": settled.freed, "packs": settled.dropped})
         self._report.failures += settled.failures
+
+    async def _finish_erasures(self, counts: Counter[str], now: datetime) -> None:
+        older_than = timedelta(seconds=self._order.older_than)
+        finished = await self._erasing.finish(now, older_than, dry_run=self._order.dry_run)
+        counts.update({"erased": finished.erased, "not come to": finished.alive})
+        self._report.failures += finished.failures
 
     async def _compact(self, counts: Counter[str]) -> None:
         if self._order.dry_run:

@@ -13,10 +13,10 @@ from ..objects.base import NoSuchKey
 if TYPE_CHECKING:
     from ..objects.base import ObjectStore
 
-Step: TypeAlias = Literal["compact", "delete", "plan", "pack", "settle", "cleanup", "verify"]
+Step: TypeAlias = Literal["compact", "delete", "plan", "pack", "settle", "move", "erase", "cleanup", "verify"]
 """What a pass does, in this order: merge the index's log; delete what was planned long enough ago; plan what rules
-will delete; pack what rules say; have packed sessions stand on their packs alone; clean up; compare the index with the
-sessions, and mend it."""
+will delete; pack what rules say; have packed sessions stand on their packs alone; move packs on as rules say; finish
+erasures that were broken off; clean up; compare the index with the sessions, and mend it."""
 STEPS: tuple[Step, ...] = get_args(Step)
 
 

@@ -43,6 +43,8 @@ class CleanedUp:
     """How many packs were moved to the storage class that they are for."""
     thinned: int = 0
     """How many packed sessions stand on their packs alone now."""
+    erased: int = 0
+    """How many sessions an erasure that was broken off had deleted, of which nothing is left now."""
     removed: Counter[RemovedKind] = field(default_factory=Counter)
     bytes: int = 0
     """The size of the objects that were removed; parts of uploads are not counted, for no listing tells their size."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ..errors import CallAPerson, Conflict, OutcomeUnknown, SessionDeleted, SessionHeld, StoreUnavailable
 from ..streams.commit import commit
 from ..streams.terms import Terms
-from .plans import Doomed, Plans
+from .plans import PLANNED_AT_ONCE, Doomed, Plans
 from .policies import EMPTY, RuleBookCell, SetRules
 from .ruling import Ruling, Walk
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 Fate: TypeAlias = Literal["due", "deleted", "held", "not due", "gone", "changed", "failed"]
 """What became of a session that a rule may delete. `changed`: somebody wrote to it at the same time, so it stays."""
-PLANNED_AT_ONCE = 1000
-"""How many sessions one plan names at most."""
 
 
 class Retention:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..index.query import Listings
     from ..model import SessionSummary
     from ..objects.base import ObjectStore
+    from ..streams.head import Head
     from ..streams.removal import Removal
     from .plans import Doomed
     from .policies import RuleBook
@@ -67,6 +68,15 @@ class Ruling:
         head = living(await self.removal.head(keys))
         if head is None or head.incarnation != session.incarnation:
             return Look(exists=False)
+        return await self._look(keys, head)
+
+    async def look_in_pack(self, session_id: str, pack: str) -> Look:
+        """Do so for a session as long as it stands in a pack."""
+        keys = StreamKeys.of(session_id, TRANSCRIPT)
+        head = living(await self.removal.head(keys))
+        return Look(exists=False) if head is None or pack not in head.packs else await self._look(keys, head)
+
+    async def _look(self, keys: StreamKeys, head: Head) -> Look:
         # After the head was read: what is written later has a later version, and the swap that deletes sees that.
         written = await written_at(self.store, keys.head)
         if written is None or self.began is None:

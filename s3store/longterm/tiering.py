@@ -6,11 +6,12 @@ Packing loses nothing, whoever writes to a session meanwhile, so it takes one st
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ..errors import CallAPerson, Decide, InvalidOption
 from ..keys import PACKS
-from ..objects.tiers import STANDARD
+from ..objects.tiers import STANDARD, tiers_of
 from .plans import Doomed
 from .ruling import Walk
 
@@ -80,18 +81,19 @@ class Tiering:
                 yield summary.id
 
 
-def class_of_packs(rules: Iterable[Rule]) -> str | None:
-    """Return the class that rules pack to; None if they pack nothing.
+def classes_of_packs(rules: Iterable[Rule]) -> list[str]:
+    """Return the classes that rules pack to, or move packs on to, in their order.
 
-    Raises `InvalidOption` for rules that would move a packed session on to another class.
+    Raises `InvalidOption` for rules that would move a pack on from a class where it must be restored first.
     """
-    classes = {_class_of(rule) for rule in rules if rule.action == "pack"}
-    if len(classes) > 1:
-        raise InvalidOption(
-            f"one rule may pack: these name {' and '.join(sorted(classes))}, and a packed session is not packed again; "
-            f"keep one, and have a lifecycle rule of the bucket move {PACKS} on"
-        )
-    return next(iter(classes), None)
+    classes = [_class_of(rule) for rule in rules if rule.action == "pack"]
+    for storage_class, colder in pairwise(classes):
+        if tiers_of(storage_class):
+            raise InvalidOption(
+                f"from {storage_class} a pack can be moved on to {colder} only after it was restored, which no rule "
+                f"does; name one of them, or have a lifecycle rule of the bucket move {PACKS} on"
+            )
+    return classes
 
 
 def _classes(policies: Iterable[Policy]) -> list[str]:

@@ -34,7 +34,7 @@ from ..errors import (
 from ..keys import INBOX, TRANSCRIPT, StreamKeys, pack_class, pack_key
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey, NotModified, parsed
-from ..objects.tiers import TIERS, Archived, tiers_of
+from ..objects.tiers import TIERS, Archived, tiered, tiers_of
 from .change import Deletion, FixedPlan, StreamChange, Workplace
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
@@ -336,10 +336,25 @@ class Streams:
             try:
                 chunk = await self._store.get(pack_key(place.pack), byte_range=wanted)
             except Archived:
-                raise _restore_required(keys.session_id, place.pack) from None
+                raise await self._restore_required(keys.session_id, place.pack) from None
             return (await parsed(chunk, partial(lines_of_chunk, segment, place))).value
         stored = await self._store.get(keys.segment(segment.name))
         return (await parsed(stored, partial(unpack_segment, keys, segment))).value
+
+    async def _restore_required(self, session_id: str, pack: str) -> RestoreRequired:
+        storage_class = pack_class(pack)
+        if not tiers_of(storage_class):
+            # A rule has moved it on to an archive: one of this archive's, or of the bucket owner's.
+            storage_class = (await tiered(self._store).storage(pack_key(pack))).storage_class
+        tiers = tiers_of(storage_class) or TIERS
+        return RestoreRequired(
+            f"session {session_id!r} stands in the pack {pack} ({storage_class}), which must be restored before it is "
+            f"read (tiers: {', '.join(tiers)}): `s3store restore`, or SessionStore.restore()",
+            session_id=session_id,
+            pack=pack,
+            storage_class=storage_class,
+            tiers=tiers,
+        )
 
     async def _kept_lines(self, keys: StreamKeys, segment: Segment) -> bytes:
         """Return the lines of a segment that is read record by record: the last ones read so are kept."""
@@ -559,20 +574,6 @@ def _refuse_gap(keys: StreamKeys, gone: NoSuchKey, before: Head | None, now: Hea
 def _untold(session_id: str, commit_id: str, why: str) -> OutcomeUnknown:
     return OutcomeUnknown(
         f"session {session_id!r}: commit {commit_id}: {why}", session_id=session_id, commit_id=commit_id
-    )
-
-
-def _restore_required(session_id: str, pack: str) -> RestoreRequired:
-    storage_class = pack_class(pack)
-    # A rule of the bucket's owner may have moved a pack to an archive that was made for another class.
-    tiers = tiers_of(storage_class) or TIERS
-    return RestoreRequired(
-        f"session {session_id!r} stands in the pack {pack} ({storage_class}), which must be restored before it is read "
-        f"(tiers: {', '.join(tiers)}): `s3store restore`, or SessionStore.restore()",
-        session_id=session_id,
-        pack=pack,
-        storage_class=storage_class,
-        tiers=tiers,
     )
 
 

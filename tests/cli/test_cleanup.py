@@ -38,6 +38,7 @@ def test_clean_up_removes_what_nothing_names(cli: Cli, store: SessionStore) -> N
             "sessions": 1,
             "thinned": 0,
             "moved": 0,
+            "erased": 0,
             "removed": {"segment": 1},
             "bytes": 6,
             "left": {},

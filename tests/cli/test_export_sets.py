@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from s3store import SessionStore
+from tests.longterm.glacier import Glacier
+
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from s3store import SessionStore
 
     from .conftest import Cli
 
@@ -89,3 +91,32 @@ def test_a_process_that_was_killed_is_followed_by_one_that_goes_on(
     assert done["kept"] >= 5
     assert (done["partitions"], done["sessions"], done["records"]) == (256, 60, 3000)
     assert cli("export", "verify", out).exit_code == 0
+
+
+def test_what_must_be_restored_first_is_said_with_the_command_that_does_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    objects = Glacier()
+    for command in ("export", "restore"):
+        monkeypatch.setattr(f"s3store.cli.cmd_{command}.open_store", lambda **_: SessionStore(objects))
+    with SessionStore(objects) as store:
+        for name in ("a b", "c"):
+            store.create(name, ["x"], agent="of a kind", labels=["x"])
+        (pack,) = store.pack(idle=0, storage_class="DEEP_ARCHIVE", id_prefix="a").packs
+        store.cleanup(older_than=0)
+    args = ("export", "--agent", "of a kind", "--label", "x", "--format", "jsonl.zst", "--out", tmp_path / "out")
+
+    short = cli(*args)
+
+    assert short.exit_code == 1
+    assert short.stdout.startswith("1 session with 1 message")
+    assert f"must be restored: {pack}" in short.stderr
+    assert "1 session missing, in 1 pack" in short.stderr
+    command = short.stderr.partition("`")[2].partition("`")[0]
+    assert command == "s3store restore --follow --agent 'of a kind' --label x --place cold"
+    assert json.loads(cli(*args, "--json").stdout)["missing"] == 1
+    assert cli("export", "verify", tmp_path / "out").exit_code == 9
+    assert "1 session cannot be read yet" in cli.ok(*shlex.split(command.replace(" --follow", ""))[1:])
+    objects.thaw()
+    assert cli.ok(*args).startswith("2 sessions with 2 messages")
+    cli.ok("export", "verify", tmp_path / "out")

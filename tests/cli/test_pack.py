@@ -64,3 +64,17 @@ def test_packs_are_restored_and_money_and_time_are_said_before(cli: Cli, monkeyp
     objects.thaw()
     assert cli.ok("restore", "a", "--follow").endswith("readable: a\n")
     assert len(objects.asked) == 1
+
+
+def test_sessions_are_unpacked_by_filter(cli: Cli, store: SessionStore) -> None:
+    for agent in ("a", "b"):
+        store.create(agent, ["x"], agent=agent)
+    cli.ok("pack", "--idle", "0s")
+    cli.ok("cleanup", "--older-than", "0s")
+    assert cli.ok("unpack", "--agent", "a", "--dry-run").startswith("would unpack 1 session with 1 message, which")
+    assert cli.ok("unpack", "--agent", "a").startswith("unpacked 1 session with 1 message, ")
+    (report,) = cli.json("unpack", "--idle", "0s")
+    assert (report["sessions"], report["left"], report["failures"]) == (1, {}, [])
+    assert not cli.json("ls", "--place", "cold")
+    for wrong in ((), ("a", "--agent", "a"), ("a", "--dry-run"), ("--place", "cold")):
+        assert cli("unpack", *wrong).exit_code == 2

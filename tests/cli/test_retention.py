@@ -64,7 +64,17 @@ def test_maintenance_says_what_it_did(cli: Cli, store: SessionStore) -> None:
     assert cli.ok("maintain").endswith("done\n")
     (report,) = cli.json("maintain", "--budget", "10m,5000req")
     assert report["complete"]
-    assert list(report["steps"]) == ["compact", "delete", "plan", "pack", "settle", "cleanup", "verify"]
+    assert list(report["steps"]) == [
+        "compact",
+        "delete",
+        "plan",
+        "pack",
+        "settle",
+        "move",
+        "erase",
+        "cleanup",
+        "verify",
+    ]
     (report,) = cli.json("maintain", "--budget", "1req")
     assert not report["complete"]
 

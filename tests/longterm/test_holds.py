@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
-from s3store import InvalidOption, SessionDeleted, SessionHeld, SessionNotFound, SessionStore, TooLarge
+from s3store import IndexPolicy, InvalidOption, SessionDeleted, SessionHeld, SessionNotFound, SessionStore, TooLarge
 from s3store.contracts.brainwires import BrainwiresStore
 from s3store.keys import StreamKeys
+from s3store.objects.counting import CountingStore
 from s3store.objects.memory import MemoryStore
+from tests.contracts.faults import Killed
+
+from .mortal import MortalStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,3 +146,48 @@ def test_a_hold_that_comes_between_the_look_and_the_swap_wins() -> None:
         with pytest.raises(SessionHeld):
             store.delete("a")
         assert other.load("a").messages == [1]
+
+
+def test_listing_the_holds_asks_the_heads_of_the_held_alone(memory: Place) -> None:
+    store = memory.open()
+    for number in range(300):
+        store.create(f"{number}", [number])
+    store.hold("7", "case 7")
+    store.hold("8", "case 8")
+    store.release("8")
+    store.index.compact()
+    counting = CountingStore(memory.objects)
+    with SessionStore(counting) as other:
+        assert [info.holds[0].reason for info in other.holds()] == ["case 7"]
+        assert counting.reset().gets < 10
+        assert [info.id for info in other.holds(scan=True)] == ["7"]
+        assert counting.counts.gets >= 300
+        assert [summary.id for summary in other.list() if summary.held] == ["7"]
+
+
+def test_a_hold_is_listed_at_once_whatever_else_waits_to_be_published(memory: Place) -> None:
+    store = memory.open(index=IndexPolicy(publish_every=3600))
+    store.append("a", 1)
+    store.append("a", 2)
+    store.hold("a", "r")
+    assert [info.id for info in memory.open().holds()] == ["a"]
+    store.release("a")
+    assert not any(summary.held for summary in memory.open().list())
+
+
+def test_a_hold_of_which_the_index_was_not_told_is_found_by_a_scan_and_by_maintenance() -> None:
+    for lives in range(100):
+        objects = MemoryStore()
+        with SessionStore(objects) as store:
+            store.append("a", 1)
+        with suppress(Killed):
+            SessionStore(MortalStore(objects, lives)).hold("a", "r")
+        with SessionStore(objects) as store:
+            if store.info("a").holds and not list(store.holds()):
+                break
+    else:
+        pytest.fail("nobody died between the head and the index")
+    with SessionStore(objects) as store:
+        assert [info.id for info in store.holds(scan=True)] == ["a"]
+        assert not store.maintain().failures
+        assert [info.id for info in store.holds()] == ["a"]

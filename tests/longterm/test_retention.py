@@ -137,7 +137,7 @@ def test_rules_are_kept_with_who_set_them(store: SessionStore) -> None:
 
 
 def test_wrong_rules_write_nothing(store: SessionStore, objects: MemoryStore) -> None:
-    for rules in ("old 1d -> delete", "idle 30d -> pack GLACIER_IR; age 1y -> DEEP_ARCHIVE"):
+    for rules in ("old 1d -> delete", "idle 30d -> pack GLACIER; age 1y -> DEEP_ARCHIVE"):
         with pytest.raises(InvalidOption):
             store.retention.set(rules)
     assert run(objects.list_page("")).objects == ()

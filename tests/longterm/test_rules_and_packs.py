@@ -120,9 +120,11 @@ def test_a_dry_run_packs_nothing(store: SessionStore, clock: Clock, objects: Mem
     assert packs(objects) == []
 
 
-def test_rules_that_would_pack_a_session_twice_are_refused(store: SessionStore, objects: MemoryStore) -> None:
-    with pytest.raises(InvalidOption, match="DEEP_ARCHIVE and STANDARD"):
-        store.retention.set("idle 1d -> pack; age 365d -> DEEP_ARCHIVE")
+def test_rules_that_would_move_a_pack_on_from_an_archive_are_refused(store: SessionStore, objects: MemoryStore) -> None:
+    with pytest.raises(
+        InvalidOption, match="from GLACIER a pack can be moved on to DEEP_ARCHIVE only after it was res"
+    ):
+        store.retention.set("idle 1d -> pack GLACIER; age 365d -> DEEP_ARCHIVE")
     assert run(objects.list_page("")).objects == ()
 
 

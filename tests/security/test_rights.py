@@ -151,6 +151,7 @@ CALLS: dict[str, Call] = {
     "erase_versions": (lambda s, _: s.erase_versions("a"),),
     "pack": (lambda s, _: into_a_pack(s, "GLACIER"), lambda s, _: s.pack(idle=0)),
     "unpack": (lambda s, _: s.unpack("a"), lambda s, _: s.unpack("missing")),
+    "unpack_all": (lambda s, _: s.unpack_all(id_prefix="a"),),
     "restore": (restored,),
     "index.compact": (lambda s, _: s.index.compact(everything=True),),
     "index.rebuild": (lambda s, _: s.index.rebuild(),),
@@ -170,7 +171,7 @@ def packed(store: SessionStore) -> None:
     store.cleanup(older_than=0)
 
 
-BEFORE: dict[str, Callable[[SessionStore], None]] = {"unpack": packed, "restore": archived}
+BEFORE: dict[str, Callable[[SessionStore], None]] = {"unpack": packed, "unpack_all": packed, "restore": archived}
 """What has to be so before a call has anything to do."""
 
 

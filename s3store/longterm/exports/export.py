@@ -7,31 +7,32 @@ machines, may each do some, and the result is the same. Each session is exported
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from ...errors import SessionNotFound
+from ...errors import RestoreRequired, SessionNotFound
 from ...index.query import Where
 from ...keys import session_part
 from ...streams.terms import Terms
+from ..windows import windows
 from .forms import form_named
-from .manifest import Header, PartManifest, SessionLine, filters_json
+from .manifest import Header, MissingLine, PartManifest, SessionLine, filters_json
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from ...archive import Archive
     from ...model import Filters
     from .layout import Layout
 
-_SIDE_BY_SIDE = 16
-_TOGETHER_BYTES = 8 * 1024 * 1024
-
 
 @dataclass(slots=True)
 class Exported:
-    """What an export holds of the partitions that were asked for; what earlier runs have done is counted in."""
+    """What an export holds of the partitions that were asked for; what earlier runs have done is counted in.
+
+    It is short as long as anything is `missing`: done again once the packs are restored, it goes on with that.
+    """
 
     partitions: int = 0
     sessions: int = 0
@@ -42,6 +43,10 @@ class Exported:
     """How many of the partitions an earlier run had done."""
     gone: int = 0
     """How many sessions were deleted after they had been listed, and so are not in the export."""
+    missing: int = 0
+    """How many sessions are not in the export since their packs must be restored first."""
+    packs: list[str] = field(default_factory=list)
+    """The names of those packs."""
 
     def add(self, part: PartManifest) -> None:
         """Count a partition."""
@@ -49,6 +54,8 @@ class Exported:
         self.sessions += len(part.sessions)
         self.records += part.records
         self.size += part.size
+        self.missing += len(part.missing)
+        self.packs = sorted({*self.packs, *(each.pack for each in part.missing)})
 
 
 class _Listed(NamedTuple):
@@ -97,10 +104,12 @@ class Export:
     def _is_done(self, partition: str, report: Exported) -> bool:
         """Tell whether an earlier run has done a partition, and count it then."""
         done = self._done(partition)
-        if done is not None:
-            report.add(done)
-            report.kept += 1
-        return done is not None
+        # What is missing belongs between the others, so where anything is, all is written anew.
+        if done is None or done.missing:
+            return False
+        report.add(done)
+        report.kept += 1
+        return True
 
     def _done(self, partition: str) -> PartManifest | None:
         """Return what an earlier run has done. A manifest is written last, so there is one only of what is whole."""
@@ -120,7 +129,7 @@ class Export:
                 part = await self._fill(file, target.name, listed, report)
             if not part.sessions:
                 target.unlink()
-                part = PartManifest.EMPTY
+                part = replace(PartManifest.EMPTY, missing=part.missing)
         # One that is lost with the machine's power is written again, as is one beside a file that is not its own.
         with self._layout.writing(self._layout.manifest(partition)) as file:
             file.write(part.to_bytes())
@@ -128,25 +137,34 @@ class Export:
 
     async def _fill(self, file: IO[bytes], name: str, listed: Sequence[_Listed], report: Exported) -> PartManifest:
         sessions: list[SessionLine] = []
+        missing: list[MissingLine] = []
         hashed = _Hashed(file)
         writer = self._form.writer(hashed)
-        for together in _windows(listed):
+        for together in windows(listed):
             # Each reads segments side by side in its turn.
             for snapshot in await self._archive.runtime.branches([self._read(each.id) for each in together]):
                 if snapshot is None:
                     report.gone += 1
                     continue
+                if isinstance(snapshot, MissingLine):
+                    missing.append(snapshot)
+                    continue
                 info = snapshot.info
                 content = writer.add(snapshot)
                 sessions.append(SessionLine.of(info.id, info.incarnation, info.version, info.count, content))
         writer.finish()
-        return PartManifest(name, hashed.size, hashed.sha256.hexdigest(), tuple(sessions))
+        return PartManifest(name, hashed.size, hashed.sha256.hexdigest(), tuple(sessions), tuple(missing))
 
-    async def _read(self, session_id: str) -> Snapshot | None:
+    async def _read(self, session_id: str) -> Snapshot | MissingLine | None:
+        streams = self._archive.streams
         try:
-            head, lines = await self._archive.streams.read_lines(session_id, Terms())
+            if not self._form.takes_records:
+                return Snapshot(await streams.info(session_id, Terms()), b"")
+            head, lines = await streams.read_lines(session_id, Terms())
         except SessionNotFound:
             return None
+        except RestoreRequired as error:
+            return MissingLine(session_id, error.pack, error.storage_class)
         return Snapshot(head.info(session_id), lines)
 
 
@@ -162,17 +180,3 @@ class _Hashed:
         self.size += len(data)
         self.sha256.update(data)
         return self._file.write(data)
-
-
-def _windows(listed: Sequence[_Listed]) -> Iterator[list[_Listed]]:
-    """Yield the sessions in groups that are read side by side: few, and little to hold."""
-    window: list[_Listed] = []
-    for each in listed:
-        if window and (
-            len(window) == _SIDE_BY_SIDE or sum(other.size for other in window) + each.size > _TOGETHER_BYTES
-        ):
-            yield window
-            window = []
-        window.append(each)
-    if window:
-        yield window

@@ -65,6 +65,11 @@ class Form(Protocol):
         """What stands in each file before the first session."""
         ...
 
+    @property
+    def takes_records(self) -> bool:
+        """Whether it takes more of a session than what is said of it."""
+        ...
+
     def writer(self, file: Sink) -> FileWriter:
         """Return what writes to a file."""
         ...
@@ -84,6 +89,7 @@ class TextForm:
     suffix: str
     content: Callable[[Snapshot], bytes]
     prelude: bytes = b""
+    takes_records: bool = True
 
     def writer(self, file: Sink) -> FileWriter:
         """See `Form`."""
@@ -135,6 +141,7 @@ class ParquetForm:
 
     suffix: str = ".parquet"
     prelude: bytes = b""
+    takes_records: bool = True
 
     def writer(self, file: Sink) -> FileWriter:
         """See `Form`. Raises `InvalidOption` where pyarrow is missing."""
@@ -203,7 +210,7 @@ FORMS: dict[str, Form] = {
     "parquet": ParquetForm(),
     "jsonl.zst": TextForm(".jsonl.zst", _records),
     "chat": TextForm(".jsonl", _chat),
-    "csv": TextForm(".csv", _summary, _csv_line([*_FACTS, *_COLUMNS, "labels"])),
+    "csv": TextForm(".csv", _summary, _csv_line([*_FACTS, *_COLUMNS, "labels"]), takes_records=False),
 }
 """Every form by its name: the rows of packs; records as lines; conversations for training; what listings show."""
 

@@ -72,8 +72,17 @@ class SessionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingLine:
+    """A session that belongs in a file, and could not be read: its pack must be restored first."""
+
+    id: str
+    pack: str
+    storage_class: str
+
+
+@dataclass(frozen=True, slots=True)
 class PartManifest:
-    """A partition: its file, and the sessions in the order in which they stand there."""
+    """A partition: its file, the sessions in the order in which they stand there, and those that are missing."""
 
     EMPTY: ClassVar[PartManifest]
 
@@ -83,6 +92,7 @@ class PartManifest:
     """In bytes."""
     sha256: str
     sessions: tuple[SessionLine, ...]
+    missing: tuple[MissingLine, ...] = ()
 
     @property
     def records(self) -> int:
@@ -90,22 +100,26 @@ class PartManifest:
         return sum(session.records for session in self.sessions)
 
     def to_bytes(self) -> bytes:
-        """Return the manifest: a line of the file, then one of each session."""
+        """Return the manifest: a line of the file, then one of each session, and of each that is missing."""
         first = {
             "file": self.file,
             "size": self.size,
             "sha256": self.sha256,
             "sessions": len(self.sessions),
             "records": self.records,
+            **({"missing": len(self.missing)} if self.missing else {}),
         }
-        return b"".join(orjson.dumps(line) + b"\n" for line in (first, *map(asdict, self.sessions)))
+        lines = (first, *map(asdict, self.sessions), *map(asdict, self.missing))
+        return b"".join(orjson.dumps(line) + b"\n" for line in lines)
 
     @classmethod
     def from_bytes(cls, body: bytes) -> PartManifest:
         """Read what `to_bytes` wrote. Raises `ValueError` for anything else, also for one that was cut short."""
         try:
             first, *lines = map(orjson.loads, body.splitlines())
-            found = cls(first["file"], first["size"], first["sha256"], tuple(SessionLine(**line) for line in lines))
+            sessions = tuple(SessionLine(**line) for line in lines[: first["sessions"]])
+            missing = tuple(MissingLine(**line) for line in lines[first["sessions"] :])
+            found = cls(first["file"], first["size"], first["sha256"], sessions, missing)
         except (TypeError, LookupError, AttributeError):
             raise ValueError("no manifest of a partition") from None
         if found.to_bytes() != body:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .forms import Form
 
 ProblemKind: TypeAlias = Literal["short", "missing", "changed", "extra"]
-"""`short`: a partition was not exported. `missing`: a file is not there. `changed`: it is not what was written, or
-cannot be read. `extra`: no manifest names it."""
+"""`short`: a partition was not exported, or not all of its sessions. `missing`: a file is not there. `changed`: it is
+not what was written, or cannot be read. `extra`: no manifest names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,18 @@ def verify_export(folder: Path) -> VerifiedExport:
         if part is None or part.file is not None:
             # Beside a manifest that cannot be read, the file is not to blame.
             expected.add(data)
+        if part is not None and part.missing:
+            report.problems.append(Problem("short", str(manifest.relative_to(folder)), _restore_first(part)))
         if part is not None and part.file is not None:
             _check(part, form, data, folder, report)
     for path in sorted(layout.files() - expected):
         report.problems.append(Problem("extra", str(path.relative_to(folder)), "no manifest names it"))
     return report
+
+
+def _restore_first(part: PartManifest) -> str:
+    packs = sorted({each.pack for each in part.missing})
+    return f"sessions that are missing: {len(part.missing)}; restore {', '.join(packs)}, and run the export again"
 
 
 def _manifest(path: Path, folder: Path, report: VerifiedExport) -> PartManifest | None:

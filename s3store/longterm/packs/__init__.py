@@ -7,5 +7,5 @@ hot goes.
 
 From the ground up: `record` (how a pack stands), `file` (writing one, and reading it back), `swaps` (of a head), `drop`
 (the end of a pack), `move` (to its storage class), `settle` (the second swap, and what crashed packers left), `service`
-(all of it); `restore` brings packs back from archive classes, at `prices`.
+(all of it); `unpack` many; `restore` brings packs back from archive classes, at `prices`.
 """

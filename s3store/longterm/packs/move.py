@@ -1,4 +1,4 @@
-"""The move of a pack to the storage class that it is for.
+"""The move of a pack to the storage class that it is for, and on to a colder one.
 
 Every pack is written to the store's usual class, and moved only when no head needs it to be compared any more: that
 comparison, and the reading back before it, would cost the fee for retrieval in most other classes and be impossible in
@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import StoreNotCapable
-from ...keys import CHECKS, pack_class, pack_key
+from ...keys import CHECKS, pack_key
 from ...objects.base import NoSuchKey
 from ...objects.tiers import STANDARD, check_class, tiered
 
@@ -60,21 +60,37 @@ class Move:
             return False
         key = pack_key(name)
         try:
-            await tiered(self._store).set_class(key, pack_class(name))
+            await tiered(self._store).set_class(key, found.storage_class)
         except NoSuchKey:
             return False  # It was dropped meanwhile.
-        landed = await self._records.swap(name, _moved)
+        landed = await self._records.swap(name, lambda now: _moved(now, found.storage_class))
         now = landed.known.state
         if now is None or now.state == "gone":
             # The copy may have landed behind the delete: nothing leads back from gone.
             await self._store.delete(key)
         return landed.proposal is not None
 
+    async def on(self, name: str, storage_class: str) -> bool:
+        """Move a pack that is settled and live on to a class; tell whether this has moved it.
+
+        Its record says so first, so that whoever comes by finishes what dies here. Raises as `run`.
+        """
+        await self._records.swap(name, lambda now: _to_move_on(now, storage_class))
+        return await self.run(name)
+
 
 def waits_to_move(record: PackRecord) -> bool:
     """Tell whether a pack is due to be moved to its class."""
-    return record.state == "live" and record.settled and not record.moved and pack_class(record.name) != STANDARD
+    return record.state == "live" and record.settled and not record.moved and record.storage_class != STANDARD
 
 
-def _moved(now: PackRecord | None) -> PackRecord | None:
-    return replace(now, moved=True) if now is not None and waits_to_move(now) else None
+def _moved(now: PackRecord | None, storage_class: str) -> PackRecord | None:
+    if now is None or not waits_to_move(now) or now.storage_class != storage_class:
+        return None
+    return replace(now, moved=True)
+
+
+def _to_move_on(now: PackRecord | None, storage_class: str) -> PackRecord | None:
+    if now is None or now.state != "live" or not now.settled or now.storage_class == storage_class:
+        return None
+    return replace(now, moved_on=storage_class, moved=False)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import orjson
 
 from ...errors import CorruptObject, UnsupportedFormat
-from ...keys import is_pack_name, pack_record
+from ...keys import is_pack_name, pack_class, pack_record
 from ...objects.base import NoSuchKey, parsed
 from ...streams.commit import Known, Landed, Proposal, commit
 from ...streams.head import HISTORY
@@ -52,8 +52,15 @@ class PackRecord:
     """Whether every head that named it has been made thin."""
     moved: bool = False
     """Whether the file is in the class that the pack is for, where that is not the usual one."""
+    moved_on: str | None = None
+    """The class that a rule has the file moved on to, S3's name; None for the one that its name says."""
     version: int = 0
     commits: tuple[str, ...] = ()
+
+    @property
+    def storage_class(self) -> str:
+        """S3's name of the class that the pack is for now."""
+        return self.moved_on or pack_class(self.name)
 
 
 class PackRecords:
@@ -129,6 +136,7 @@ def _packed(record: PackRecord) -> bytes:
             "json_bytes": record.json_bytes,
             "settled": record.settled,
             "moved": record.moved,
+            **({} if record.moved_on is None else {"class": record.moved_on}),
             "sessions": record.sessions,
         }
     )
@@ -162,6 +170,7 @@ def _read(found: JsonValue) -> PackRecord | None:
         whole_number(found["json_bytes"]),
         found["settled"] is True,
         found.get("moved") is True,
+        None if (moved_on := found.get("class")) is None else text_of(moved_on),
         whole_number(found["version"]),
         tuple(map(text_of, found["commits"])),
     )

@@ -16,7 +16,7 @@ from ...errors import (
     RetryLater,
     StoreUnavailable,
 )
-from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_class, pack_name
+from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_name
 from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
 from ...objects.tiers import STANDARD
 from ...streams.change import Workplace
@@ -155,40 +155,73 @@ class Packs:
         """Remove a pack unless a session names it; tell whether it is gone."""
         return await self._drop.drop(name)
 
+    async def move_on(self, name: str, storage_class: str) -> bool:
+        """Move a pack that is settled on to a colder class, where it is; tell whether this has moved it.
+
+        Raises what `Tiered.set_class` and the commit protocol raise; the clean-up tries again then.
+        """
+        return await self.settling.move.on(name, storage_class)
+
+    async def settled(self, after: str) -> AsyncIterator[PackRecord]:
+        """Yield the records of the packs that live and are settled, in the order of their ULIDs, from behind one on."""
+        for key in await all_keys(self._store, PACK_RECORDS):
+            if key > f"{PACK_RECORDS}{after}.json":
+                record = await self._record_at(key)
+                if record is not None and record.state == "live" and record.settled:
+                    yield record
+
     async def records(self) -> list[PackRecord]:
         """Return the record of every pack there is, or was."""
-
-        async def read(key: str) -> PackRecord | None:
-            try:
-                return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
-            except NoSuchKey:
-                return None
-
         keys = await all_keys(self._store, PACK_RECORDS)
-        return [found for found in await self._runtime.gather([read(key) for key in keys]) if found is not None]
+        found = await self._runtime.gather([self._record_at(key) for key in keys])
+        return [record for record in found if record is not None]
+
+    async def _record_at(self, key: str) -> PackRecord | None:
+        try:
+            return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
+        except NoSuchKey:
+            return None
+
+    async def holding(self, session_ids: Collection[str]) -> list[PackRecord]:
+        """Return the packs that hold records of sessions that do not stand on them any more.
+
+        A pack's record names all that were put there until its file is gone.
+        """
+        wanted = frozenset(session_ids)
+        found: list[PackRecord] = []
+        for record in await self.records():
+            there = sorted(wanted.intersection(record.sessions))
+            if there and (record.state != "live" or len(await self._drop.named_by(record.name, there)) < len(there)):
+                found.append(record)
+        return found
 
     async def forget(self, session_ids: Collection[str], *, target_size: int = TARGET_SIZE) -> Forgotten:
         """Take sessions that were deleted out of the packs: those that hold their records are written anew without.
 
-        The others in them are packed again, and stand on the new packs when this returns. A pack that a living one of
-        `session_ids` names is kept, and said.
+        The others in them are packed again, and stand on the new packs when this returns. A pack that all of
+        `session_ids` that were put there still name is kept, and said. Who died at this is followed by who does it
+        again.
         """
         unwanted = frozenset(session_ids)
         rewritten: list[str] = []
         packs: list[str] = []
         kept: list[str] = []
         failures: list[str] = []
-        for record in await self.records():
+        records = await self.records()
+        for record in records:
             if record.state != "live" or unwanted.isdisjoint(record.sessions):
                 continue
-            others = [each for each in record.sessions if each not in unwanted]
-            named = await self._drop.named_by(record.name, others)
-            packed = await self.pack(_each(named), target_size=target_size, storage_class=pack_class(record.name))
+            named = await self._drop.named_by(record.name, record.sessions)
+            if unwanted.intersection(record.sessions) <= set(named):
+                kept.append(record.name)
+                continue
+            packed = await self.pack(_each(named), target_size=target_size, storage_class=record.storage_class)
+            # Those too that somebody has put into a pack, and died before they stood on it.
+            fresh = [each for each in records if _waits_for(each, named)]
+            fresh += [each for name in packed.packs if (each := await self._records.read(name)) is not None]
             settled = Settled()
-            for name in packed.packs:
-                fresh = await self._records.read(name)
-                if fresh is not None:
-                    await self.settling.settle(fresh, settled)
+            for each in fresh:
+                await self.settling.settle(each, settled)
             packs += packed.packs
             failures += packed.failures + settled.failures
             (rewritten if await self._drop.drop(record.name) else kept).append(record.name)
@@ -274,6 +307,11 @@ class Packs:
         if landed.proposal is None:
             report.left["resumed"] += 1
         return landed.proposal is not None
+
+
+def _waits_for(record: PackRecord, sessions: Collection[str]) -> bool:
+    """Tell whether a pack is to be settled, and may be what some of these sessions are to stand on."""
+    return record.state == "live" and not record.settled and not set(sessions).isdisjoint(record.sessions)
 
 
 def _taken_away(file: PackFile | None) -> Conflict:

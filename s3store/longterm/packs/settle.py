@@ -48,7 +48,7 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
-        self._move = Move(store, records)
+        self.move = Move(store, records)
 
     async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs whose record, or whose file where there is none, is from before `cutoff`.
@@ -87,7 +87,7 @@ class Settle:
         if await self._thin_all(record.name, strangers, report) is None:
             await self._records.swap(record.name, unsettled)
             return
-        report.moved += await self._move.run(record.name)
+        report.moved += await self.move.run(record.name)
 
     async def _thin_all(self, pack: str, sessions: Sequence[str], report: Settled) -> list[str] | None:
         """Make sessions thin; return those that did not name the pack, or None where one could not be seen to."""
@@ -130,7 +130,7 @@ class Settle:
         elif await self._drop.drop(record.name):
             report.dropped += 1
         elif record.state == "live" and waits_to_move(record):
-            report.moved += await self._move.run(record.name)
+            report.moved += await self.move.run(record.name)
 
     async def _unrecorded(self, name: str, report: Settled) -> None:
         report.dropped += report.dry_run or await self._drop.remove_unrecorded(name)

@@ -1,0 +1,90 @@
+"""Unpacking many sessions: a few side by side, and little to hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from ...errors import CallAPerson, Decide, RestoreRequired, RetryLater, SessionDeleted
+from ...streams.terms import Terms
+from ..windows import windows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ...model import SessionSummary
+    from ...runtime import Runtime
+    from .service import Packs
+
+NotUnpackedReason: TypeAlias = Literal["resumed", "archived", "failed"]
+"""Why a session was not unpacked. `resumed`: it is gone, or in no pack any more. `archived`: its pack must be restored
+first. `failed`: it could not be read, or the store did not do it."""
+_MOST_FAILURES = 100
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """What unpacking did, or, in a dry run, what it would do."""
+
+    dry_run: bool
+    sessions: int = 0
+    """How many sessions have objects of their own again. Their packs go with the clean-up once all have left them."""
+    records: int = 0
+    bytes: int = 0
+    """What these took in their packs."""
+    left: Counter[NotUnpackedReason] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    """What went wrong: the first 100."""
+
+
+class _Waiting(NamedTuple):
+    """A session that is to be unpacked. Nothing else of it is held, for there may be millions."""
+
+    id: str
+    incarnation: str
+    records: int
+    size: int
+
+
+class Unpack:
+    """Unpacks sessions of one archive."""
+
+    def __init__(self, runtime: Runtime, packs: Packs) -> None:
+        self._runtime = runtime
+        self._packs = packs
+
+    async def run(self, sessions: AsyncIterator[SessionSummary], *, dry_run: bool) -> Unpacked:
+        """Give sessions objects of their own again; what fails does not keep the rest."""
+        report = Unpacked(dry_run)
+        waiting = [_Waiting(each.id, each.incarnation, each.count, each.size) async for each in sessions]
+        for together in windows(waiting):
+            done = await self._runtime.branches([self._unpack(each, report) for each in together])
+            for each in (each for each, is_done in zip(together, done, strict=True) if is_done):
+                report.sessions += 1
+                report.records += each.records
+                report.bytes += each.size
+        return report
+
+    async def _unpack(self, session: _Waiting, report: Unpacked) -> bool:
+        if report.dry_run:
+            return True
+        try:
+            done = await self._packs.unpack(session.id, Terms(incarnation=session.incarnation))
+        except RestoreRequired as error:
+            _left(report, "archived", error)
+        except SessionDeleted:
+            report.left["resumed"] += 1
+        except (RetryLater, CallAPerson, Decide) as error:
+            _left(report, "failed", error)
+        else:
+            if done:
+                return True
+            report.left["resumed"] += 1
+        return False
+
+
+def _left(report: Unpacked, reason: NotUnpackedReason, error: Exception) -> None:
+    report.left[reason] += 1
+    if len(report.failures) < _MOST_FAILURES:
+        report.failures.append(str(error))
