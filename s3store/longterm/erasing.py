@@ -3,6 +3,9 @@
 What is going to be erased is written down before anything goes, and the mark stays until nothing is left. So an erasure
 that dies anywhere is finished by the next one, whatever its filters, or by the clean-up: of the sessions that it had
 deleted by then. Those that it had not come to live on, for whoever stopped it may have had a reason.
+
+A packer that had read a session before it went, and ends after that, puts its records into a new pack. So what was
+erased is written down once more, and the clean-up looks at the packs again when that is older than its age.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from ..errors import CallAPerson, Conflict, Decide, InvalidOption, SessionDelete
 from ..keys import CHECKS, TRANSCRIPT, StreamKeys
 from ..streams.terms import Terms, living
 from .clock import stores_time
-from .plans import ERASING, Doomed, Plans
+from .plans import AFTERWARDS, ERASING, Doomed, Plans
 from .receipts import Erased, Finished, Receipt
 
 if TYPE_CHECKING:
@@ -56,6 +59,7 @@ class Erasing:
         self._removal = removal
         self._forgetting = forgetting
         self._marks = Plans(store, runtime, ERASING)
+        self._afterwards = Plans(store, runtime, AFTERWARDS)
         self._failures: list[str] = []
 
     async def run(self, archive: str, filters: Filters, *, dry_run: bool) -> Receipt:
@@ -95,15 +99,24 @@ class Erasing:
         What fails stays for the next time; the report says it.
         """
         try:
+            late = [] if dry_run else await self._look_again(now - older_than)
             marks = [mark for mark in await self._marks.all() if mark.made <= now - older_than]
             if dry_run or not marks:
                 fates = [await self._fate(each) for each in _named(marks)]
-                return Finished(len(fates) - fates.count("alive"), fates.count("alive"))
+                return Finished(len(fates) - fates.count("alive"), fates.count("alive"), tuple(late))
             ended = await self._end(marks, now)
         except (StoreUnavailable, CallAPerson) as error:
             return Finished(failures=(str(error),))
         erased = sum(each.outcome == "erased" for each in ended.proved.values())
-        return Finished(erased, len(ended.alive), ended.failures)
+        return Finished(erased, len(ended.alive), (*late, *ended.failures))
+
+    async def _look_again(self, cutoff: datetime) -> list[str]:
+        """Look at the packs once more for what was erased before `cutoff`; return what failed."""
+        due = [each for each in await self._afterwards.all() if each.made <= cutoff]
+        failures = await self._forgetting.clear_packs(frozenset(each.id for each in _named(due))) if due else []
+        for each in due if not failures else ():
+            await self._afterwards.remove(each)
+        return failures
 
     async def _would(self, found: dict[str, SessionSummary]) -> tuple[Erased, ...]:
         sessions = [Erased(each, "held" if await self._removal.is_held(each) else "would erase") for each in found]
@@ -147,6 +160,7 @@ class Erasing:
             waits = mark.key not in own and mark.made > now - _GIVEN_UP and not alive.isdisjoint(mark.sessions)
             erased = all(proved[each.id].outcome == "erased" for each in mark.sessions if each not in alive)
             if erased and not (failures or waits):
+                await self._afterwards.add([each for each in mark.sessions if each not in alive])
                 await self._marks.remove(mark)
         return _Ended(proved, frozenset(each.id for each in alive), tuple(failures))
 

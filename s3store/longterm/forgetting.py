@@ -61,6 +61,12 @@ class Forgetting:
         proved = {each: await self._proved(each, anew=each in anew) for each in sorted(ids)}
         return proved, self._failures
 
+    async def clear_packs(self, ids: frozenset[str]) -> list[str]:
+        """Do so in the packs alone; return what failed."""
+        self._failures = []
+        await self._attempt("the packs", lambda: self._clear_packs(ids))
+        return self._failures
+
     async def _lives(self, session_id: str) -> bool:
         return living(await self._removal.head(StreamKeys.of(session_id, TRANSCRIPT))) is not None
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from ..errors import CorruptObject, UnsupportedFormat
-from ..keys import ERASURES, RETENTION_PLANS
+from ..keys import ERASED, ERASURES, RETENTION_PLANS
 from ..objects.base import NoSuchKey
 from ..streams.segments import text_of
 
@@ -41,6 +41,7 @@ BY_RULE = PlanKind(
     RETENTION_PLANS, "s3store.retention-plan/1", "a plan of retention; remove it, and what it held is planned anew"
 )
 ERASING = PlanKind(ERASURES, "s3store.erasure/1", "the mark of an erasure; remove it, and erase again")
+AFTERWARDS = PlanKind(ERASED, "s3store.erased/1", "a list of what was erased; remove it, and look with `remains`")
 
 
 @dataclass(frozen=True, slots=True)

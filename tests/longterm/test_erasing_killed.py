@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from s3store import CorruptObject, SessionStore
-from s3store.keys import ERASURES, INDEX_PAGES, PACKS
+from s3store.keys import ERASED, ERASURES, INDEX_PAGES, PACKS
 from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 from s3store.streams.frames import unpack
@@ -226,6 +226,21 @@ def test_of_two_at_once_neither_says_that_nothing_is_left_while_anything_is(fill
             assert not keys_of(objects, ERASURES)
 
 
+def test_a_packer_who_ends_after_the_erasure_leaves_nothing_for_long(filled: MemoryStore) -> None:
+    objects = copy_of(filled)
+    with SessionStore(objects) as store:
+        store.unpack("bob one")
+        packing = store._archive.packs.pack(given_then(["ada hot", "bob one"], lambda: store.erase(labels=ADA)))
+        assert run(packing).left["resumed"] == 1
+        assert any("ada hot" in record.sessions for record in run(store._archive.packs.records()))
+        assert not store.cleanup().failures
+        assert any("ada hot" in record.sessions for record in run(store._archive.packs.records()))
+        maintain(store)
+        assert left_in(objects, store) == []
+        assert not keys_of(objects, ERASED)
+        assert others_are_there(store)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("lives", [40, 110])
 def test_no_earlier_version_outlives_an_erasure_that_died(versioned: Place, lives: int) -> None:
@@ -245,6 +260,13 @@ def test_no_earlier_version_outlives_an_erasure_that_died(versioned: Place, live
     assert all(store.remains(each).erased for each in ("packed", "hot"))
     assert all(version.is_current for version in run(versioned.objects.list_versions(PACKS)))
     assert store.load("other").messages == ["hello"]
+
+
+async def given_then(session_ids: list[str], work: Callable[[], object]) -> AsyncIterator[str]:
+    """Yield ids, and do something when the last has been taken, before the pack is written."""
+    for each in session_ids:
+        yield each
+    work()
 
 
 async def given(session_ids: list[str]) -> AsyncIterator[str]:
