@@ -32,14 +32,69 @@ if TYPE_CHECKING:
 AGENTS = 40
 LEAST, MOST = 8_000, 32_000
 """Of JSON, in bytes, that a session takes."""
-_SYLLABLES = "an be cor den el fi gar hu in jo ka lis men no or pre qui ra sto tur un ver win ya zo".split()
+_SYLLABLES = [
+    "an",
+    "be",
+    "cor",
+    "den",
+    "el",
+    "fi",
+    "gar",
+    "hu",
+    "in",
+    "jo",
+    "ka",
+    "lis",
+    "men",
+    "no",
+    "or",
+    "pre",
+    "qui",
+    "ra",
+    "sto",
+    "tur",
+    "un",
+    "ver",
+    "win",
+    "ya",
+    "zo",
+]
 _VOCABULARY = 6000
 _NEW = 0.5
 """How many of the rows of an answer are new in a session."""
-_VERBS = "get list search create update cancel confirm quote assign close".split()
-_NOUNS = "order invoice booking account parcel ticket refund device policy visit".split()
-_FIELDS = "status owner city amount currency priority channel region plan source category carrier grade".split()
-_CHOICES = "open closed pending gold silver express standard north south web phone partner returned approved".split()
+_VERBS = ["get", "list", "search", "create", "update", "cancel", "confirm", "quote", "assign", "close"]
+_NOUNS = ["order", "invoice", "booking", "account", "parcel", "ticket", "refund", "device", "policy", "visit"]
+_FIELDS = [
+    "status",
+    "owner",
+    "city",
+    "amount",
+    "currency",
+    "priority",
+    "channel",
+    "region",
+    "plan",
+    "source",
+    "category",
+    "carrier",
+    "grade",
+]
+_CHOICES = [
+    "open",
+    "closed",
+    "pending",
+    "gold",
+    "silver",
+    "express",
+    "standard",
+    "north",
+    "south",
+    "web",
+    "phone",
+    "partner",
+    "returned",
+    "approved",
+]
 
 
 class _Tool(NamedTuple):
