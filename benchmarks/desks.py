@@ -5,14 +5,17 @@ sessions, some tools, whose answers have the same fields each time, and sentence
 customers say and what stands in the fields is another in every session; within one, answers come again. A session is
 the same at every run, whichever others are made.
 
-They are held to 200 real ones of that kind (17.7 KB in the mean, 28 messages; zstd-3 3.7:1 one by one): these compress 3.8:1.
+They are held to 200 real ones of that kind (17.7 KB in the mean, 28 messages; zstd-3 3.7:1 one by one): these take
+22 KB and 45 messages, and compress 3.8:1.
 """
 
 from __future__ import annotations
 
+import argparse
 import random
 from functools import cache
 from itertools import accumulate
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -25,7 +28,6 @@ from .content import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from s3store.jsontext import JsonValue
 
@@ -244,3 +246,15 @@ _VALUES: dict[str, Callable[[random.Random], str | float]] = {
     "choice": _choice,
     "note": _note,
 }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make an archive of made-up sessions in a directory, and keep it.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sessions", type=int, default=100_000)
+    given = parser.parse_args()
+    print(f"{fill(given.folder, given.sessions):,} bytes of JSON")
+
+
+if __name__ == "__main__":
+    main()
