@@ -7,9 +7,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...errors import CallAPerson, Conflict, CorruptObject, Decide, InvalidOption, RetryLater, StoreUnavailable
-from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_class, pack_name
+from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_class, pack_name
 from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
-from ...objects.tiers import STANDARD
+from ...objects.tiers import STANDARD, tiered
 from ...streams.change import Workplace
 from ...streams.terms import living
 from ..clock import stores_time
@@ -132,6 +132,21 @@ class Packs:
     async def settle(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs from before `cutoff`, by the store's clock: the second swap. See `Settle.run`."""
         return await self.settling.run(cutoff, dry_run=dry_run)
+
+    async def restoring(self) -> int:
+        """Return how many packs are on their way out of an archive class: a request for each pack that there is."""
+
+        async def is_restored(key: str) -> bool:
+            try:
+                return (await tiered(self._store).storage(key)).restoring
+            except NoSuchKey:
+                return False  # It was dropped meanwhile.
+
+        files = [key for key in await all_keys(self._store, PACKS) if not key.startswith(PACK_RECORDS)]
+        found = 0
+        for start in range(0, len(files), _TOGETHER):
+            found += sum(await self._runtime.gather(map(is_restored, files[start : start + _TOGETHER])))
+        return found
 
     async def drop(self, name: str) -> bool:
         """Remove a pack unless a session names it; tell whether it is gone."""
