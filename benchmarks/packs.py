@@ -6,7 +6,7 @@ each by a process of its own; then single ones are loaded with nothing remembere
 
     stored/JSON   bytes stored for each byte of JSON, and how many times smaller that is
     MB JSON/s     in 10^6 bytes of JSON a second; packing reads each session, writes the pack, reads all of it back,
-                  and has each head name it
+                  and has each head name it; by the second of the processor where the machine does other work
     peak MiB      the most memory of the process
     requests, KiB what the load of one session takes
 """
@@ -36,6 +36,8 @@ _LOADED = 40
 
 class _Done(NamedTuple):
     seconds: float
+    processor: float
+    """The seconds that the processor worked, all threads together."""
     peak: int
     """In KiB."""
 
@@ -43,13 +45,14 @@ class _Done(NamedTuple):
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--sessions", type=int, default=5000, help="made up (default: 5,000; 100,000 fill 256 MiB)")
+    parser.add_argument("--attached", type=int, default=0, help="KB of JSON that does not compress, in each session")
     parser.add_argument("--target", type=int, default=256, help="MiB of a pack (default: 256)")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="real sessions in place of made-up ones")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         archive = Path(home) / "archive"
         if given.corpus is None:
-            size = fill(archive, given.sessions)
+            size = fill(archive, given.sessions, attached=given.attached * 1000)
             sessions = given.sessions
         else:
             sessions, size = _fill_from(given.corpus, archive)
@@ -78,9 +81,11 @@ def sizes(archive: Path, before: tuple[int, int], size: int) -> Table:
 
 def speed(size: int, done: dict[str, _Done]) -> Table:
     """Say how fast it was, and how much memory it took."""
-    table = Table("speed", ("what", "seconds", "MB JSON/s", "peak MiB"))
+    table = Table("speed", ("what", "seconds", "MB JSON/s", "CPU s", "MB JSON/CPU s", "peak MiB"))
     for what, each in done.items():
-        table.add(what, each.seconds, size / each.seconds / 1e6, each.peak / KIB)
+        megabytes = size / 1e6
+        worked = each.processor
+        table.add(what, each.seconds, megabytes / each.seconds, worked, megabytes / worked, each.peak / KIB)
     return table
 
 
@@ -122,9 +127,9 @@ def _clean_up(archive: Path) -> _Done:
 
 def _timed(archive: Path, job: Callable[[SessionStore], object]) -> _Done:
     with SessionStore(directory(archive), cache=False) as store:
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
         job(store)
-        return _Done(time.perf_counter() - began, peak_memory())
+        return _Done(time.perf_counter() - began, time.process_time() - worked, peak_memory())
 
 
 def _fill_from(corpus: Path, archive: Path) -> tuple[int, int]:
