@@ -8,11 +8,12 @@ processes, and asked by the query of `examples/duckdb_tools.py`, which reads all
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
+from runpy import run_path
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -21,10 +22,11 @@ from s3store import SessionStore
 from .common import Table, arguments, in_processes, interleaved, report
 from .desks import directory, fill
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
-from duckdb_tools import tools
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MB = 1_000_000
+_EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "duckdb_tools.py"
 
 
 def main() -> None:
@@ -42,15 +44,14 @@ def main() -> None:
         sessions = sum(in_processes(_export, [(archive, folder, "00-7f"), (archive, folder, "80-ff")]))
         exporting = time.perf_counter() - began
         size = sum(path.stat().st_size for path in (folder / "data").iterdir())
+        tools: Callable[[Path], list[tuple[str, int, int]]] = run_path(str(_EXAMPLE))["tools"]
         found = tools(folder)
         if found != by_hand(folder):
             raise AssertionError("DuckDB and the loop disagree")
         taken = interleaved({"DuckDB": lambda: tools(folder), "a loop, orjson": lambda: by_hand(folder)}, given.rounds)
     calls = sum(row[1] for row in found)
-    table = Table(
-        f"{sessions:,} sessions, {size / _MB:,.0f} MB; {calls:,} calls of {len(found)} tools",
-        ("job", "seconds", "MB/s"),
-    )
+    title = f"{sessions:,} sessions, {size / _MB:,.0f} MB; {calls:,} calls of {len(found)} tools"
+    table = Table(title, ("job", "seconds", "MB/s"))
     table.add("export, two processes", exporting, size / exporting / _MB)
     for job, seconds in taken.items():
         median = statistics.median(seconds)
@@ -70,9 +71,8 @@ def by_hand(folder: Path) -> list[tuple[str, int, int]]:
                     name = call["function"]["name"]
                     calls[name] += 1
                     sessions[name].add(session["session"])
-    return sorted(
-        ((name, number, len(sessions[name])) for name, number in calls.items()), key=lambda row: (-row[1], row[0])
-    )
+    found = [(name, number, len(sessions[name])) for name, number in calls.items()]
+    return sorted(found, key=lambda row: (-row[1], row[0]))
 
 
 def _export(archive: Path, folder: Path, partitions: str) -> int:
