@@ -57,9 +57,8 @@ def maintenance_handler(
             _log.warning("maintenance: %s", failure)
         log = opened.index.status().log
         numbers = {"LogLength": log, "Failures": len(done.failures), "Incomplete": int(not done.complete)}
-        restoring = done.steps.get("settle", {}).get("restoring")
-        if restoring is not None:
-            numbers["Restoring"] = restoring
+        if (settled := done.steps.get("settle")) is not None:
+            numbers["Restoring"] = settled["restoring"]
         emit(_metrics(numbers, getattr(context, "function_name", "s3store")))
         return {**done.to_json(), "log": log}
 
