@@ -2,13 +2,14 @@
 
 Nothing is sent anywhere. `--sessions` of `--bytes` of JSON each stand in Standard, compressed `--ratio` times; they go
 as they are, or in packs of `--pack` MiB, compressed `--packed-ratio` times (measure both with `benchmarks.packs`). A
-thin head stays in Standard for each packed session. The prices are S3's in us-east-1 as they were in 2025; give others
-as `--price CLASS=GB-MONTH,PUT,MOVE`, in dollars: a month of a GB, 1,000 PUTs to the class, 1,000 objects that a
-lifecycle rule moves to it.
+thin head stays in Standard for each packed session. The prices are S3's list prices in us-east-1, in US$, of 2025,
+looked up in November 2026 in public copies of the list; a GB is 2**30 bytes, as AWS bills it. Give others as
+`--price CLASS=GB-MONTH,PUT,MOVE`: a month of a GB, 1,000 PUTs to the class, 1,000 objects that a lifecycle rule moves
+to it.
 
     objects      what stands in the class
-    move, $      once: one by one by a lifecycle rule; packed, a PUT for each pack and three for each head (two swaps,
-                 and the entry of the index), and the reads of packing
+    move, $      once: one by one by a lifecycle rule; packed, a PUT for each pack, four for each session (two swaps of
+                 its head, each with an entry of the index), and four reads of it
     month, $     what is stored, with the least size that the class bills for an object, and what it adds to each one
     years        after how many years the move and its months cost less than staying; a dash: never
 """
@@ -18,13 +19,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from s3store.longterm.packs.prices import ESTIMATE, GIGABYTE
+
 from .common import MIB, Table, arguments, report
 
-_GB = 1e9
 _THOUSAND = 1000
 _PUT, _GET = 0.005, 0.0004
 """Dollars for 1,000 requests to Standard."""
-_PUTS_OF_A_HEAD, _GETS_OF_A_SESSION = 3, 4
+_PUTS_OF_A_SESSION, _GETS_OF_A_SESSION = 4, 4
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,11 @@ class StorageClass:
     def stored(self, objects: float, size: float, standard: float) -> float:
         """Return what so many objects of this size cost a month, in dollars; `standard` is a GB-month of Standard."""
         billed = max(size, self.least) + self.added
-        return objects * (billed * self.month + self.added_in_standard * standard) / _GB
+        return objects * (billed * self.month + self.added_in_standard * standard) / GIGABYTE
 
 
 _CLASSES = (
-    StorageClass("STANDARD", 0.023, 0.005, 0.0),
+    StorageClass("STANDARD", ESTIMATE.copy_per_gigabyte_month, 0.005, 0.0),
     StorageClass("STANDARD_IA", 0.0125, 0.01, 0.01, least=128 * 1024),
     StorageClass("GLACIER_IR", 0.004, 0.02, 0.02, least=128 * 1024),
     StorageClass("GLACIER", 0.0036, 0.03, 0.03, added=32 * 1024, added_in_standard=8 * 1024),
@@ -84,7 +86,7 @@ def costs(given: argparse.Namespace, classes: list[StorageClass]) -> Table:
     packed_bytes = given.sessions * given.bytes / given.packed_ratio
     packs = -(-packed_bytes // (given.pack * MIB))
     heads = classes[0].stored(given.sessions, given.head, standard)
-    packing = given.sessions * (_PUTS_OF_A_HEAD * _PUT + _GETS_OF_A_SESSION * _GET) / _THOUSAND
+    packing = given.sessions * (_PUTS_OF_A_SESSION * _PUT + _GETS_OF_A_SESSION * _GET) / _THOUSAND
     staying = classes[0].stored(given.sessions, size, standard)
     table = Table(
         f"{given.sessions:,} sessions of {given.bytes:,} bytes of JSON", ("", "objects", "move, $", "month, $", "years")

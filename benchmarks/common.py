@@ -21,7 +21,7 @@ import orjson
 from s3store import S3Options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "sessions"
 KIB, MIB = 1024, 1024 * 1024
@@ -122,6 +122,12 @@ def elsewhere(job: Callable[..., T], *given: object) -> T:
     """Do a job in a process of its own, so that its memory is nobody else's."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(job, *given).result()
+
+
+def in_processes(job: Callable[..., T], given: Sequence[tuple[object, ...]]) -> list[T]:
+    """Do a job for each of these arguments, in as many processes side by side; return what they return, in order."""
+    with ProcessPoolExecutor(len(given), mp_context=get_context("spawn")) as pool:
+        return [future.result() for future in [pool.submit(job, *each) for each in given]]
 
 
 class MotoProcess:

@@ -31,7 +31,7 @@ from .times import format_time
 from .version import WRITER
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable
     from pathlib import Path
 
     from .jsontext import JsonValue
@@ -329,19 +329,22 @@ class Archive:
         idle: float,
         target_size: int | None,
         storage_class: str,
+        partitions: str,
         progress: Callable[[Packed], None] | None,
         filters: Filters,
         *,
         dry_run: bool,
     ) -> Packed:
         """See `SessionStore.pack`."""
+        from .longterm.exports.layout import partitions_of
         from .longterm.packs.service import TARGET_SIZE
 
         if filters.get("place") is not None:
             raise InvalidOption("pack: only sessions that are hot are packed, so there is no filter place here")
         check_class(storage_class)
+        parts = frozenset(partitions_of(partitions))
         wanted = await self._idle({**filters, "place": "hot"}, idle, dry_run=dry_run)
-        found = self.index.listings.sessions(wanted, "oldest")
+        found = _in_partitions(self.index.listings.sessions(wanted, "oldest"), parts)
         if dry_run:
             return await self.packs.estimate(found)
         return await self.packs.pack(
@@ -503,6 +506,12 @@ def _bodies_named(key: str, messages: Iterable[JsonValue]) -> frozenset[str]:
 async def _given(session_ids: Iterable[str]) -> AsyncIterator[str]:
     for session_id in session_ids:
         yield session_id
+
+
+async def _in_partitions(found: AsyncIterator[SessionSummary], parts: Collection[str]) -> AsyncIterator[SessionSummary]:
+    async for summary in found:
+        if keys.session_part(summary.id)[:2] in parts:
+            yield summary
 
 
 async def _ids(found: AsyncIterator[SessionSummary]) -> AsyncIterator[str]:

@@ -546,6 +546,7 @@ class AsyncSessionStore:
         idle: float = 2_592_000.0,
         target_size: int | None = None,
         storage_class: str = "STANDARD",
+        partitions: str = "00-ff",
         dry_run: bool = False,
         progress: Callable[[Packed], None] | None = None,
         **filters: Unpack[Filters],
@@ -565,11 +566,16 @@ class AsyncSessionStore:
         before anything is packed: `InvalidOption` for one that there is not, or that the store does not know,
         `StoreNotCapable` where it has but one.
 
+        Only sessions of some of the 256 `partitions` of an export are packed, `00-7f` say, so that several processes
+        share the work: each makes packs of its own.
+
         Others may write meanwhile; who resumes a session keeps it hot. Needs the extra `s3store[longterm]`. Raises
         `InvalidOption` for wrong arguments or without the extra, and `StoreUnavailable` or `Conflict` where a pack
         could not be written: what was packed before stays so, and packing again goes on.
         """
-        return await self._archive.pack(idle, target_size, storage_class, progress, filters, dry_run=dry_run)
+        return await self._archive.pack(
+            idle, target_size, storage_class, partitions, progress, filters, dry_run=dry_run
+        )
 
     async def restore(
         self,

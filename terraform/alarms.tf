@@ -39,6 +39,23 @@ resource "aws_cloudwatch_metric_alarm" "log_length" {
   tags                = local.tags
 }
 
+resource "aws_cloudwatch_metric_alarm" "restore_queue" {
+  count               = length(module.maintenance)
+  alarm_name          = "${var.bucket}-restore-queue"
+  alarm_description   = "Many packs are being restored at once, which costs by the gigabyte: see who has asked for it, and for what."
+  namespace           = "s3store"
+  metric_name         = "Restoring"
+  dimensions          = { FunctionName = "${var.bucket}-maintenance" }
+  statistic           = "Maximum"
+  period              = 3600
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.alarm_restoring
+  treat_missing_data  = "missing"
+  alarm_actions       = var.alarm_topics
+  tags                = local.tags
+}
+
 resource "aws_cloudwatch_metric_alarm" "maintenance" {
   count               = length(module.maintenance)
   alarm_name          = "${var.bucket}-maintenance-left"

@@ -165,6 +165,12 @@ variable "alarm_log_length" {
   default     = 20000
 }
 
+variable "alarm_restoring" {
+  description = "Packs that are being restored at once over which an alarm goes off, as the maintenance function counts them."
+  type        = number
+  default     = 100
+}
+
 variable "tags" {
   description = "Tags of every resource, beside s3store-archive, the name of the bucket."
   type        = map(string)

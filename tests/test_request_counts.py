@@ -179,8 +179,8 @@ def test_a_clean_up_of_what_has_nothing_to_clean_is_listings(counted: CountingSt
     cost(counted)
     store.cleanup()
     # The store is asked for its time by a PUT, a LIST and a DELETE; then one LIST for the checks, one for erasures that
-    # were broken off, one for what was erased lately, one that tells that a page holds all sessions, and two for the packs
-    # and for the sessions: of objects, and of uploads.
+    # were broken off, one for what was erased lately, one that tells that a page holds all sessions, and two for the
+    # packs and for the sessions: of objects, and of uploads.
     assert cost(counted) == (0, 1, 1, 5 + 2 * 2)
 
 

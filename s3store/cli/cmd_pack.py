@@ -40,10 +40,20 @@ _REASONS: tuple[tuple[NotPackedReason, str], ...] = (
     show_default=True,
     help="The storage class that the clean-up moves them to.",
 )
+@click.option("--partitions", default="00-ff", help="Only sessions of these 256ths: 00-7f.", show_default=True)
 @session_filters
 @click.option("--dry-run", is_flag=True, help="Pack nothing; say what would be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(*, idle: timedelta, mebibytes: int, pack_class: str, dry_run: bool, as_json: bool, **filters: Any) -> None:
+def command(
+    *,
+    idle: timedelta,
+    mebibytes: int,
+    pack_class: str,
+    partitions: str,
+    dry_run: bool,
+    as_json: bool,
+    **filters: Any,
+) -> None:
     """Put idle sessions, many together, into Parquet files.
 
     They list, load and search as before, and whoever adds to one need not unpack it. Each file is read back before a
@@ -59,6 +69,7 @@ def command(*, idle: timedelta, mebibytes: int, pack_class: str, dry_run: bool, 
             idle=idle.total_seconds(),
             target_size=mebibytes * _MEBIBYTE,
             storage_class=pack_class,
+            partitions=partitions,
             dry_run=dry_run,
             **given_filters(filters),
         )

@@ -151,6 +151,7 @@ class Maintenance:
             return
         settled = await self._packs.settle(now - timedelta(seconds=self._order.older_than))
         counts.update({"thinned": settled.sessions, "hot": settled.freed, "packs": settled.dropped})
+        counts["restoring"] = await self._packs.restoring()
         self._report.failures += settled.failures
 
     async def _finish_erasures(self, counts: Counter[str], now: datetime) -> None:

@@ -38,8 +38,9 @@ def maintenance_handler(
 
     `older_than` and `wait` (seconds) are those of `maintain`. It stops with `reserve` seconds left, and the next pass
     goes on from there. The handler returns the report as JSON, with `log`, the length of the index's log after it, and
-    gives `emit` one line that CloudWatch reads as metrics: `LogLength`, `Failures` and `Incomplete`, in the namespace
-    `s3store`, by `FunctionName`. What fails is logged. It raises what `maintain` raises, so that the invocation counts
+    gives `emit` one line that CloudWatch reads as metrics: `LogLength`, `Failures` and `Incomplete`, and
+    `Restoring`, how many packs are being restored, where the pass has come to them; in the namespace `s3store`, by
+    `FunctionName`. What fails is logged. It raises what `maintain` raises, so that the invocation counts
     as failed. The event is not looked at; to run it twice, or twice at a time, does no harm.
 
     Raises `InvalidOption` for wrong numbers.
@@ -56,6 +57,8 @@ def maintenance_handler(
             _log.warning("maintenance: %s", failure)
         log = opened.index.status().log
         numbers = {"LogLength": log, "Failures": len(done.failures), "Incomplete": int(not done.complete)}
+        if (settled := done.steps.get("settle")) is not None:
+            numbers["Restoring"] = settled["restoring"]
         emit(_metrics(numbers, getattr(context, "function_name", "s3store")))
         return {**done.to_json(), "log": log}
 

@@ -51,12 +51,25 @@ def lines_of_chunk(segment: Segment, place: PackPlace, chunk: bytes) -> bytes:
 
     Raises `CorruptObject` unless they are, byte for byte, what the head names.
     """
-    return _checked(pack_key(place.pack), segment, place.row, _rows(chunk, place.row + segment.count))
+    return lines_of_rows(segment, place, rows_of_chunk(chunk, place.row + segment.count))
+
+
+def lines_of_rows(segment: Segment, place: PackPlace, rows: Sequence[bytes]) -> bytes:
+    """Return the lines of a segment out of the rows of the row group that it stands in. Raises as `lines_of_chunk`."""
+    return _checked(pack_key(place.pack), segment, place.row, rows)
+
+
+def rows_of_chunk(chunk: bytes, most: int | None = None) -> list[bytes]:
+    """Return the first rows of the bytes of a row group, `most` or all; none of one that is damaged."""
+    try:
+        return list(islice(_values(chunk), most))
+    except (ValueError, IndexError, struct.error, zstandard.ZstdError):
+        return []
 
 
 def check_chunk(key: str, chunk: bytes, segments: Iterable[Segment]) -> None:
     """Raise `CorruptObject` unless the bytes of a row group hold all these segments."""
-    rows = _rows(chunk)
+    rows = rows_of_chunk(chunk)
     for segment in segments:
         if segment.place is not None:
             _checked(key, segment, segment.place.row, rows)
@@ -67,14 +80,6 @@ def _checked(key: str, segment: Segment, row: int, rows: Sequence[bytes]) -> byt
     if len(lines) != segment.size or hashlib.sha256(lines).hexdigest() != segment.sha256:
         raise CorruptObject(f"{key}: does not hold the records that were packed there (SHA-256 differs)")
     return lines
-
-
-def _rows(chunk: bytes, most: int | None = None) -> list[bytes]:
-    """Return the first rows of a chunk, `most` or all; none of one that is damaged."""
-    try:
-        return list(islice(_values(chunk), most))
-    except (ValueError, IndexError, struct.error, zstandard.ZstdError):
-        return []
 
 
 def _values(chunk: bytes) -> Iterator[bytes]:

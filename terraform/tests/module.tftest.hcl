@@ -85,6 +85,7 @@ run "everything" {
     trusted           = { reader = ["arn:aws:iam::123456789012:role/a"], maintainer = ["arn:aws:iam::123456789012:root"] }
     maintenance       = { zip = "versions.tf" }
     agent             = { zip = "versions.tf", handler = "serverless_agent.handler", timeout = 100 }
+    alarm_restoring   = 7
     tags              = { team = "agents" }
   }
 
@@ -133,6 +134,14 @@ run "everything" {
   assert {
     condition     = keys(output.function_arns) == ["agent", "maintenance"] && length(aws_cloudwatch_metric_alarm.failures) == 2
     error_message = "Each function has an alarm for its failures."
+  }
+
+  assert {
+    condition = { for alarm in concat(aws_cloudwatch_metric_alarm.log_length, aws_cloudwatch_metric_alarm.restore_queue) :
+      alarm.metric_name => [alarm.threshold, alarm.dimensions["FunctionName"]] } == {
+      LogLength = [20000, "sessions-maintenance"], Restoring = [7, "sessions-maintenance"]
+    }
+    error_message = "What the maintenance function tells of has its alarms."
   }
 }
 

@@ -211,7 +211,13 @@ def test_who_is_packed_is_said_by_age_and_filters(store: SessionStore) -> None:
 
 def test_wrong_arguments_are_refused_before_anything_is_written(store: SessionStore, objects: MemoryStore) -> None:
     fill(store, 1)
-    for wrong in ({"idle": -1}, {"idle": float("nan")}, {"target_size": 10, "idle": 0}, {"place": "hot", "idle": 0}):
+    for wrong in (
+        {"idle": -1},
+        {"idle": float("nan")},
+        {"target_size": 10, "idle": 0},
+        {"place": "hot", "idle": 0},
+        {"partitions": "7f-00"},
+    ):
         with pytest.raises(InvalidOption):
             store.pack(**wrong)
     assert not keys_under(objects, PACKS)
@@ -313,6 +319,44 @@ def test_looking_again_at_a_settled_pack_reads_few_heads() -> None:
         objects.reset()
         run(store._archive.packs.settle(END_OF_TIME))
         assert objects.reset().gets == 3  # the record, again as it is dropped, and the first head
+
+
+def test_several_packers_share_the_partitions(store: SessionStore) -> None:
+    made = fill(store, 40)
+    halves = [store.pack(idle=0, partitions=half) for half in ("00-7f", "80-ff")]
+    assert [len(half.packs) for half in halves] == [1, 1]
+    assert sum(half.sessions for half in halves) == 40
+    assert all(half.sessions for half in halves)
+    assert store.cleanup(older_than=0).thinned == 40
+    assert {each: store.load(each).messages for each in made} == made
+
+
+class Answers(MemoryStore):
+    """Notes the size of every answer to a read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: dict[str, list[int]] = {}
+
+    async def get(self, key: str, **given: Any) -> StoredObject:
+        found = await super().get(key, **given)
+        self.sizes.setdefault(key, []).append(len(found.body))
+        return found
+
+
+def test_settling_reads_a_pack_and_its_record_once_however_many_sessions_are_in_it() -> None:
+    objects = Answers()
+    with SessionStore(objects, cache=False) as store:
+        fill(store, 100)
+        (name,) = store.pack(idle=0).packs
+        record, pack = f"{PACK_RECORDS}{name.rpartition('/')[2]}.json", f"{PACKS}{name}.parquet"
+        objects.sizes.clear()
+        settled = run(store._archive.packs.settle(END_OF_TIME))
+        assert (settled.sessions, settled.failures) == (100, [])
+        # The record as it is listed, for the first session, and by the swap that says that all is done.
+        assert len(objects.sizes[record]) <= 6
+        assert len(objects.sizes[pack]) == 1
+        assert store.load("session/99").records
 
 
 def test_a_dry_run_says_what_would_become_of_packs(store: SessionStore, objects: MemoryStore) -> None:

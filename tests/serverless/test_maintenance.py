@@ -14,12 +14,14 @@ from s3store.objects.memory import MemoryStore
 from s3store.runtime import run
 from s3store.serverless import maintenance_handler
 from tests.archives import keys_of
+from tests.longterm.glacier import Glacier
 
 from .events import FakeContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_TOLD = {"LogLength", "Failures", "Incomplete", "Restoring"}
 ORPHAN = StreamKeys.of("a", "transcript").segment(segment_name(0, "01kah0000000000000000000aa"))
 
 
@@ -48,10 +50,26 @@ def test_the_log_is_merged_and_what_nobody_needs_is_removed(store: SessionStore,
     assert ORPHAN not in keys_of(objects)
     assert len(list(store.list())) == 20
     metrics: dict[str, Any] = json.loads(lines[0])
-    told = {name: metrics[name] for name in ("FunctionName", "LogLength", "Failures", "Incomplete")}
-    assert told == {"FunctionName": "upkeep", "LogLength": report["log"], "Failures": 0, "Incomplete": 0}
+    told = {name: metrics[name] for name in ("FunctionName", *_TOLD)}
+    expected = {"LogLength": report["log"], "Failures": 0, "Incomplete": 0, "Restoring": 0}
+    assert told == {"FunctionName": "upkeep", **expected}
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert {metric["Name"] for metric in directive["Metrics"]} == {"LogLength", "Failures", "Incomplete"}
+    assert {metric["Name"] for metric in directive["Metrics"]} == _TOLD
+
+
+def test_packs_that_are_being_restored_are_counted() -> None:
+    objects = Glacier()
+    lines: list[str] = []
+    with SessionStore(objects) as store:
+        store.create("s", ["x"])
+        store.pack(idle=0, storage_class="GLACIER")
+        handler = maintenance_handler(store=store, older_than=0, emit=lines.append)
+        handler({}, FakeContext(seconds=900))
+        store.restore(["s"])
+        handler({}, FakeContext(seconds=900))
+        objects.thaw()
+        handler({}, FakeContext(seconds=900))
+    assert [json.loads(line)["Restoring"] for line in lines] == [0, 1, 0]
 
 
 def test_a_pass_ends_in_time_and_the_next_one_goes_on(store: SessionStore, objects: MemoryStore) -> None:
@@ -59,6 +77,7 @@ def test_a_pass_ends_in_time_and_the_next_one_goes_on(store: SessionStore, objec
     handler = maintenance_handler(store=store, older_than=0, reserve=30, emit=lines.append)
     assert handler({}, FakeContext(seconds=30))["complete"] is False
     assert json.loads(lines[0])["Incomplete"] == 1
+    assert "Restoring" not in json.loads(lines[0])
     assert ORPHAN in keys_of(objects)
     for _ in range(5):
         if handler({}, FakeContext(seconds=900))["complete"]:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from ...objects.tiers import Storage, Tier
 
-_GIGABYTE = 1024**3
+GIGABYTE = 1024**3
+"""The bytes of what AWS bills as a gigabyte."""
 _DAYS_OF_A_MONTH = 30
 
 
@@ -37,8 +38,10 @@ class RestorePrices:
     """For the readable copy that is kept beside the archived object, by gigabyte and 30 days."""
 
 
+# Looked up in November 2026: for GLACIER in an example that AWS reckons (repost.aws, "s3-manage-data-retrieval": 1,000
+# requests at $0.05, expedited $10, a gigabyte at $0.01), for DEEP_ARCHIVE in copies of the price list from 2023.
 ESTIMATE = RestorePrices(
-    as_of="AWS, us-east-1, US$, list prices as of early 2025; an estimate, look at your own",
+    as_of="AWS, us-east-1, US$, list prices of 2025; an estimate, look at your own",
     restore={
         ("GLACIER", "expedited"): RestorePrice(0.03, 0.01, 5 / 60),
         ("GLACIER", "standard"): RestorePrice(0.01, 0.00005, 5),
@@ -80,6 +83,6 @@ def cost_of(packs: Iterable[Storage], days: int, tier: Tier, prices: RestorePric
             money = hours = None
             continue
         kept = prices.copy_per_gigabyte_month * days / _DAYS_OF_A_MONTH
-        money += price.per_request + pack.size / _GIGABYTE * (price.per_gigabyte + kept)
+        money += price.per_request + pack.size / GIGABYTE * (price.per_gigabyte + kept)
         hours = max(hours, price.hours)
     return RestoreCost(requests, size, money, hours, prices.as_of)

@@ -13,7 +13,7 @@ import orjson
 
 from ...errors import CorruptObject, UnsupportedFormat
 from ...keys import is_pack_name, pack_class, pack_record
-from ...objects.base import NoSuchKey, parsed
+from ...objects.base import NoSuchKey, NotModified, parsed
 from ...streams.commit import Known, Landed, Proposal, commit
 from ...streams.head import HISTORY
 from ...streams.segments import text_of, whole_number
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 RECORD_FORMAT = "s3store.pack/1"
 """What a pack's record says of itself."""
 PackState = Literal["live", "dropped", "gone"]
+_NOTHING: Known[PackRecord] = Known(None, None)
 _STATES = frozenset({"live", "dropped", "gone"})
 
 
@@ -70,10 +71,16 @@ class PackRecords:
         self._store = store
         self._runtime = runtime
         self._policy = policy
+        self._last: Known[PackRecord] = _NOTHING
 
     async def read(self, name: str) -> PackRecord | None:
-        """Read a record from the store itself; None if there is none."""
-        return (await _Cell(self._store, name).read()).state
+        """Ask the store itself for a record; None if there is none.
+
+        It names every session of the pack and is asked for once for each of them, so the last one is kept, lest its
+        bytes come each time: the store says whether it is the same still.
+        """
+        self._last = await _Cell(self._store, name).read_again(self._last)
+        return self._last.state
 
     async def swap(self, name: str, step: Callable[[PackRecord | None], PackRecord | None]) -> Landed[PackRecord]:
         """Put what `step` makes of a record in its place, unless it makes None. Raises what the protocol raises."""
@@ -103,10 +110,18 @@ class _Cell:
         self.session_id = ""
 
     async def read(self) -> Known[PackRecord]:
+        return await self.read_again(_NOTHING)
+
+    async def read_again(self, last: Known[PackRecord]) -> Known[PackRecord]:
+        """Read the cell; `last` comes back where the store says that it still has that."""
+        is_ours = last.state is not None and pack_record(last.state.name) == self.key
         try:
-            return Known[PackRecord](*await parsed(await self._store.get(self.key), self._parse))
+            stored = await self._store.get(self.key, if_none_match=last.etag if is_ours else None)
+            return Known[PackRecord](*await parsed(stored, self._parse))
+        except NotModified:
+            return last
         except NoSuchKey:
-            return Known(None, None)
+            return _NOTHING
 
     def _parse(self, body: bytes) -> PackRecord:
         return unpack_record(self.key, body)

@@ -16,9 +16,9 @@ from ...errors import (
     RetryLater,
     StoreUnavailable,
 )
-from ...keys import PACK_RECORDS, TRANSCRIPT, StreamKeys, pack_name
+from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_name
 from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
-from ...objects.tiers import STANDARD
+from ...objects.tiers import STANDARD, tiered
 from ...streams.change import Workplace
 from ...streams.terms import living
 from ..clock import stores_time
@@ -48,6 +48,8 @@ TARGET_SIZE = 256 * 1024 * 1024
 """How large a pack becomes, in bytes, where there is enough to pack."""
 SMALLEST_TARGET, LARGEST_TARGET = 1024 * 1024, 4 * 1024 * 1024 * 1024
 _TOGETHER = 32
+_AHEAD = 16
+"""How many heads are read side by side; with them most small sessions are read."""
 
 
 class Packs:
@@ -106,14 +108,10 @@ class Packs:
         await try_class(self._store, self._runtime, storage_class)
         report = Packed(dry_run=False)
         file: PackFile | None = None
-        seen: set[str] = set()
         try:
-            async for session_id in sessions:
-                if session_id in seen:
-                    continue  # It changed while it was listed.
-                seen.add(session_id)
+            async for keys, head in self._heads(sessions, report):
                 file = file or await self._new_file(storage_class)
-                await self._add(file, session_id, report)
+                await self._add(file, keys, head, report)
                 await file.send()
                 if file.size >= target_size:
                     done, file = file, None
@@ -150,6 +148,21 @@ class Packs:
     async def settle(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
         """See to all packs from before `cutoff`, by the store's clock: the second swap. See `Settle.run`."""
         return await self.settling.run(cutoff, dry_run=dry_run)
+
+    async def restoring(self) -> int:
+        """Return how many packs are on their way out of an archive class: a request for each pack that there is."""
+
+        async def is_restored(key: str) -> bool:
+            try:
+                return (await tiered(self._store).storage(key)).restoring
+            except NoSuchKey:
+                return False  # It was dropped meanwhile.
+
+        files = [key for key in await all_keys(self._store, PACKS) if not key.startswith(PACK_RECORDS)]
+        found = 0
+        for start in range(0, len(files), _TOGETHER):
+            found += sum(await self._runtime.gather(map(is_restored, files[start : start + _TOGETHER])))
+        return found
 
     async def drop(self, name: str) -> bool:
         """Remove a pack unless a session names it; tell whether it is gone."""
@@ -233,8 +246,20 @@ class Packs:
         name = pack_name(storage_class, f"{now:%Y/%m}", ulid)
         return PackFile(self._store, name, ulid, group_bytes=self._group_bytes)
 
-    async def _add(self, file: PackFile, session_id: str, report: Packed) -> None:
-        keys = StreamKeys.of(session_id, TRANSCRIPT)
+    async def _heads(self, sessions: AsyncIterator[str], report: Packed) -> AsyncIterator[tuple[StreamKeys, Head]]:
+        """Yield the heads of those sessions that are to be packed, read side by side, a few ahead."""
+        seen: set[str] = set()
+        async for together in _windows(sessions):
+            fresh = [each for each in dict.fromkeys(together) if each not in seen]  # It changed while it was listed.
+            seen.update(fresh)
+            keys = [StreamKeys.of(each, TRANSCRIPT) for each in fresh]
+            heads = await self._runtime.gather([self._head(each, report) for each in keys])
+            for each, head in zip(keys, heads, strict=True):
+                if head is not None:
+                    yield each, head
+
+    async def _head(self, keys: StreamKeys, report: Packed) -> Head | None:
+        """Return the head of a session, or None where it is not to be packed, which the report says then."""
         try:
             head = living((await self._streams.read_head(keys)).state)
             if head is None:
@@ -244,7 +269,14 @@ class Packs:
             elif head.packed and await self._waits(head):
                 report.left["packed"] += 1
             else:
-                file.add(keys, head, [part async for part in self._parts(keys, head)])
+                return head
+        except (RetryLater, CallAPerson) as error:
+            report.failed(f"{keys.head}: {error}")
+        return None
+
+    async def _add(self, file: PackFile, keys: StreamKeys, head: Head, report: Packed) -> None:
+        try:
+            file.add(keys, head, [part async for part in self._parts(keys, head)])
         except NoSuchKey:
             report.left["resumed"] += 1
         except (RetryLater, CallAPerson) as error:
@@ -330,3 +362,14 @@ async def _give_up(file: PackFile) -> None:
 async def _each(items: Iterable[str]) -> AsyncIterator[str]:
     for item in items:
         yield item
+
+
+async def _windows(items: AsyncIterator[str]) -> AsyncIterator[list[str]]:
+    window: list[str] = []
+    async for item in items:
+        window.append(item)
+        if len(window) == _AHEAD:
+            yield window
+            window = []
+    if window:
+        yield window

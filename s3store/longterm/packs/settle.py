@@ -9,6 +9,7 @@ from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pa
 from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
 from ...streams.change import Workplace
 from ...streams.terms import living
+from .lines import PackedLines
 from .move import Move, waits_to_move
 from .record import settled, unpack_record, unsettled
 from .reports import Settled
@@ -48,6 +49,7 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
+        self._lines = PackedLines(store, runtime, streams)
         self.move = Move(store, records)
 
     async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
@@ -157,7 +159,7 @@ class Settle:
     async def _thin(self, pack: str, session_id: str, report: Settled) -> _Thinned | None:
         """Make a session thin; None if that failed."""
         keys = StreamKeys.of(session_id, TRANSCRIPT)
-        thinning = Thinning(Workplace(self._store, self._runtime, keys), self._streams, self._records, pack)
+        thinning = Thinning(Workplace(self._store, self._runtime, keys), self._lines, self._records, pack)
         try:
             landed = await self._streams.swap(keys, thinning)
             if thinning.differs:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ...streams.segments import Segment
     from ...streams.stream import Streams
     from ...streams.terms import Terms
+    from .lines import PackedLines
     from .record import PackRecords
 
 
@@ -53,9 +54,9 @@ class Thinning:
     Only if the pack's record is seen live after the head was read that names it, and both hold the same bytes.
     """
 
-    def __init__(self, place: Workplace, streams: Streams, records: PackRecords, pack: str) -> None:
+    def __init__(self, place: Workplace, lines: PackedLines, records: PackRecords, pack: str) -> None:
         self._place = place
-        self._streams = streams
+        self._lines = lines
         self._records = records
         self._pack = pack
         self.differs = False
@@ -94,7 +95,7 @@ class Thinning:
     async def _digest(self, segments: Sequence[Segment], tail: bytes = b"") -> bytes:
         sha256 = hashlib.sha256()
         for segment in segments:
-            sha256.update(await self._streams.segment_lines(self._place.keys, segment))
+            sha256.update(await self._lines.segment_lines(self._place.keys, segment))
         sha256.update(tail)
         return sha256.digest()
 
