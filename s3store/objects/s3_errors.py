@@ -39,6 +39,10 @@ class CutBody(DamagedBody):
     """The connection ended before all of an object's bytes had come. Never leaves the S3 stores."""
 
 
+class NotInTime(Exception):
+    """The time for the whole of a request was over. Never leaves the S3 stores."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fault:
     error: type[S3StoreError]
@@ -134,7 +138,7 @@ _CUT = ("IncompleteReadError", "ResponseStreamingError")
 def translate(
     error: Exception, request: S3Request, *, where: str, connect_failures: tuple[type[BaseException], ...]
 ) -> Exception | None:
-    """Return what the SDK's exception means, or None if it is not one of the SDK's.
+    """Return what an exception of the SDK, or `NotInTime`, means; None if it is another one.
 
     `where` is the bucket and prefix, for the message. `connect_failures` are the causes that prove that no
     connection was made, where the SDK says that it could not reach the endpoint: aiobotocore says so of
@@ -144,6 +148,8 @@ def translate(
     from botocore.parsers import ResponseParserError
 
     subject = f"{request.operation.name} of {where}{request.key}"
+    if isinstance(error, NotInTime):
+        return _unavailable(request, f"{subject}: no whole answer in time (request_timeout)")
     if isinstance(error, ClientError):
         return _of_answer(error, request, subject)
     if isinstance(error, BotoCoreError):
