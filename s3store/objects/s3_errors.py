@@ -80,6 +80,7 @@ _BY_CODE: dict[str, type[ObjectAnswer] | _Fault] = {
     "EntityTooLarge": _Fault(TooLarge, "the object is larger than the store takes"),
     "KeyTooLongError": _Fault(InvalidOption, "prefix: the key is longer than the store takes"),
     "InvalidObjectState": _RESTORE,
+    "ObjectAlreadyInActiveTierError": _Fault(StoreNotCapable, "the object's class reads at once, and is not restored"),
     "InvalidStorageClass": _Fault(InvalidOption, "storage_class: the store does not know it"),
     "InvalidBucketName": _Fault(InvalidOption, "bucket: the store does not take this name"),
     "AuthorizationHeaderMalformed": _REGION,
