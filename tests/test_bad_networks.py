@@ -1,4 +1,4 @@
-"""The real SDKs where the network is silent, resets and cuts: calls end in time, and leave nothing behind."""
+"""The real SDKs where the network is silent, resets, cuts and trickles: calls end in time, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from s3store import AsyncSessionStore, CommitPolicy, IndexPolicy, OutcomeUnknown
 from s3store.objects.s3_blocking import S3BlockingStore
 from s3store.runtime import run
 from tests.archives import async_s3_options, in_step, prepare, s3_options
-from tests.servers import Fault, FaultProxy, Hold, cut_body, hold, lose_request, reset
+from tests.objects.s3_cases import BOTH
+from tests.servers import Fault, FaultProxy, Hold, cut_body, hold, lose_request, reset, trickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
 
+    from s3store.objects import ObjectStore
+    from tests.objects.s3_cases import Case
     from tests.servers import MotoServer, Request
 
 SECONDS = 1.0
@@ -31,7 +34,12 @@ POLICY = CommitPolicy(seconds=SECONDS, attempts=1000, pause=0.001, longest_pause
 MUCH_LATER = 15.0
 """What no call comes near, however busy the machine; it would take the SDK's own time-outs a minute."""
 CONNECTIONS = 2
-TIMEOUTS: dict[str, Any] = {"connect_timeout": 1, "read_timeout": 0.2, "max_connections": CONNECTIONS}
+TIMEOUTS: dict[str, Any] = {
+    "connect_timeout": 1,
+    "read_timeout": 0.2,
+    "request_timeout": 0.8,
+    "max_connections": CONNECTIONS,
+}
 QUIET: dict[str, Any] = {"policy": POLICY, "cache": False, "index": IndexPolicy(compact_after=None)}
 
 CALLS: dict[str, Callable[[SessionStore], object]] = {
@@ -51,7 +59,9 @@ FAULTS: dict[str, Callable[[Hold], Fault]] = {
     "reset after it was done": lambda gate: reset(done=True),
     "closed": lambda gate: lose_request(),
     "cut": lambda gate: cut_body(1),
+    "trickle": trickle,
 }
+LONG = {"silence after it was done", "reset after it was done", "trickle"}
 
 
 @pytest.fixture
@@ -97,7 +107,7 @@ def of_the_archive(request: Request) -> bool:
 
 
 @pytest.mark.parametrize(
-    "fault", [pytest.param(name, marks=pytest.mark.long if "after" in name else ()) for name in FAULTS]
+    "fault", [pytest.param(name, marks=pytest.mark.long if name in LONG else ()) for name in FAULTS]
 )
 def test_every_call_ends_in_time_and_gives_its_connections_back(
     proxy: FaultProxy, connect: Callable[[], SessionStore], fault: str
@@ -129,6 +139,53 @@ def test_every_call_ends_in_time_and_gives_its_connections_back(
     store.close()
     gc.collect()  # an SDK's error may hold itself, and with it an answer and its socket
     assert proxy.wait_until_left()
+
+
+TRICKLED: dict[str, Callable[[ObjectStore], Coroutine[Any, Any, object]]] = {
+    "get": lambda objects: objects.get("sessions/none"),
+    "list": lambda objects: objects.list_page("sessions/"),
+    "put": lambda objects: objects.put("k", b"body"),
+    "create": lambda objects: objects.put("new", b"body", if_absent=True),
+}
+
+
+@pytest.mark.parametrize("case", BOTH)
+@pytest.mark.parametrize("call", TRICKLED)
+def test_an_answer_that_trickles_in_is_given_up_as_a_whole(
+    moto: MotoServer, bucket: str, case: Case, call: str
+) -> None:
+    gate = Hold()
+    with (
+        FaultProxy(moto.port) as proxy,
+        case.opened(bucket, endpoint_url=proxy.url, read_timeout=60, request_timeout=0.3) as (driver, objects),
+    ):
+        proxy.script = lambda request: trickle(gate)
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="request_timeout") as failed:
+            driver.run(TRICKLED[call](objects))
+        assert time.monotonic() - began < MUCH_LATER
+        assert failed.value.may_have_landed == (call in {"put", "create"})
+        assert proxy.traffic.counts().total() == 1, "the time is for all tries of the SDK"
+        del failed
+        gate.released.set()
+        driver.run(objects.close())
+        assert proxy.wait_until_left()
+
+
+@pytest.mark.parametrize("case", BOTH)
+def test_the_body_of_an_answer_has_a_time_as_well(moto: MotoServer, bucket: str, case: Case) -> None:
+    gate = Hold()
+    with (
+        FaultProxy(moto.port) as proxy,
+        case.opened(bucket, endpoint_url=proxy.url, read_timeout=60, request_timeout=2) as (driver, objects),
+    ):
+        driver.run(objects.put("k", bytes(20_000)))
+        proxy.script = lambda request: trickle(gate, whole_head=True)
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match="request_timeout"):
+            driver.run(objects.get("k"))
+        assert 2 <= time.monotonic() - began < MUCH_LATER
+        gate.released.set()
 
 
 class Waiting:

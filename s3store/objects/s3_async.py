@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ..errors import InvalidOption, StoreNotCapable
-from .s3_errors import CutBody
+from .s3_deadline import seconds_for
+from .s3_errors import CutBody, NotInTime
 from .s3_sender import Answer, client_config
 from .s3_store import Credentials, S3Store
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from aiobotocore.config import AioConfig
 
@@ -74,20 +75,23 @@ class S3AsyncStore(S3Store):
     async def _send(self, request: S3Request) -> Answer:
         client = await self._client(request.operation)
         send: Callable[..., Awaitable[Answer]] = getattr(client, request.operation.method)
-        return await send(**request.parameters)
+        async with _within(self._seconds(request), request.key):
+            return await send(**request.parameters)
 
     async def _read(self, request: S3Request) -> tuple[Answer, bytes]:
         from aiohttp import ClientError
 
         client = await self._client(request.operation)
-        answer = await client.get_object(**request.parameters)
-        body = answer["Body"]
-        async with body:  # so that a cancelled read does not keep its connection
-            try:
-                return answer, await body.read()
-            except ClientError as error:
-                # aiobotocore knows some of aiohttp's errors; any other means as well that bytes are missing.
-                raise CutBody(request.key) from error
+        async with _within(self._seconds(request), request.key) as timeout:
+            answer = await client.get_object(**request.parameters)
+            _extend(timeout, seconds_for(answer.get("ContentLength", 0)))
+            body = answer["Body"]
+            async with body:  # so that a cancelled read does not keep its connection
+                try:
+                    return answer, await body.read()
+                except ClientError as error:
+                    # aiobotocore knows some of aiohttp's errors; any other means as well that bytes are missing.
+                    raise CutBody(request.key) from error
 
     async def _sign(self, request: S3Request, seconds: int) -> str:
         client = await self._client(request.operation)
@@ -120,6 +124,24 @@ class S3AsyncStore(S3Store):
         )
         http.check()
         return client
+
+
+@asynccontextmanager
+async def _within(seconds: float, key: str) -> AsyncIterator[asyncio.Timeout]:
+    """Break off what is awaited after `seconds`. Raises `NotInTime` then."""
+    try:
+        async with asyncio.timeout(seconds) as timeout:
+            yield timeout
+    except TimeoutError:  # the SDK's own time-outs are such errors too
+        if timeout.expired():
+            raise NotInTime(key) from None
+        raise
+
+
+def _extend(timeout: asyncio.Timeout, seconds: float) -> None:
+    until = timeout.when()
+    if until is not None and not timeout.expired():
+        timeout.reschedule(until + seconds)
 
 
 class _HttpSessions:

@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Protocol, cast
 
 from ..errors import InvalidOption
+from .s3_deadline import keep_deadlines, seconds_for, within
 from .s3_errors import CutBody
 from .s3_sender import Answer, client_config
 from .s3_store import Credentials, S3Store
@@ -73,20 +74,24 @@ class S3BlockingStore(S3Store):
 
     async def _send(self, request: S3Request) -> Answer:
         send: Callable[..., Answer] = getattr(self._client(request.operation), request.operation.method)
-        return send(**request.parameters)
+        with within(self._seconds(request), request.key):
+            return send(**request.parameters)
 
     async def _read(self, request: S3Request) -> tuple[Answer, bytes]:
         from urllib3.exceptions import HTTPError
 
-        answer = self._client(request.operation).get_object(**request.parameters)
-        body = answer["Body"]
-        try:
-            return answer, body.read()
-        except HTTPError as error:
-            # botocore knows two of urllib3's errors; any other means as well that bytes are missing.
-            raise CutBody(request.key) from error
-        finally:
-            body.close()
+        client = self._client(request.operation)
+        with within(self._seconds(request), request.key) as deadline:
+            answer = client.get_object(**request.parameters)
+            deadline.extend(seconds_for(answer.get("ContentLength", 0)))
+            body = answer["Body"]
+            try:
+                return answer, body.read()
+            except HTTPError as error:
+                # botocore knows two of urllib3's errors; any other means as well that bytes are missing.
+                raise CutBody(request.key) from error
+            finally:
+                body.close()
 
     async def _sign(self, request: S3Request, seconds: int) -> str:
         client = self._client(request.operation)
@@ -104,12 +109,14 @@ class S3BlockingStore(S3Store):
                 raise RuntimeError(f"{self!r} is closed")
             if operation.client not in self._clients:
                 self._session = self._session or _session(self._options)
-                self._clients[operation.client] = self._session.client(
+                client = self._session.client(
                     "s3",
                     region_name=self._options.region,
                     endpoint_url=self._options.endpoint_url,
                     config=client_config(self._options, operation),
                 )
+                keep_deadlines(client)
+                self._clients[operation.client] = client
             return self._clients[operation.client]
 
 

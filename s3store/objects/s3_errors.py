@@ -39,6 +39,10 @@ class CutBody(DamagedBody):
     """The connection ended before all of an object's bytes had come. Never leaves the S3 stores."""
 
 
+class NotInTime(Exception):
+    """The time for the whole of a request was over. Never leaves the S3 stores."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fault:
     error: type[S3StoreError]
@@ -76,6 +80,7 @@ _BY_CODE: dict[str, type[ObjectAnswer] | _Fault] = {
     "EntityTooLarge": _Fault(TooLarge, "the object is larger than the store takes"),
     "KeyTooLongError": _Fault(InvalidOption, "prefix: the key is longer than the store takes"),
     "InvalidObjectState": _RESTORE,
+    "ObjectAlreadyInActiveTierError": _Fault(StoreNotCapable, "the object's class reads at once, and is not restored"),
     "InvalidStorageClass": _Fault(InvalidOption, "storage_class: the store does not know it"),
     "InvalidBucketName": _Fault(InvalidOption, "bucket: the store does not take this name"),
     "AuthorizationHeaderMalformed": _REGION,
@@ -134,7 +139,7 @@ _CUT = ("IncompleteReadError", "ResponseStreamingError")
 def translate(
     error: Exception, request: S3Request, *, where: str, connect_failures: tuple[type[BaseException], ...]
 ) -> Exception | None:
-    """Return what the SDK's exception means, or None if it is not one of the SDK's.
+    """Return what an exception of the SDK, or `NotInTime`, means; None if it is another one.
 
     `where` is the bucket and prefix, for the message. `connect_failures` are the causes that prove that no
     connection was made, where the SDK says that it could not reach the endpoint: aiobotocore says so of
@@ -144,6 +149,8 @@ def translate(
     from botocore.parsers import ResponseParserError
 
     subject = f"{request.operation.name} of {where}{request.key}"
+    if isinstance(error, NotInTime):
+        return _unavailable(request, f"{subject}: no whole answer in time (request_timeout)")
     if isinstance(error, ClientError):
         return _of_answer(error, request, subject)
     if isinstance(error, BotoCoreError):

@@ -74,7 +74,10 @@ class S3LargeObjects(S3Sender):
             answer = await self._ask(request)
             for entry in answer.get("Uploads", ()):
                 upload = Upload(self._key(entry["Key"]), entry["UploadId"])
-                found.append(StartedUpload(upload, entry["Initiated"].astimezone(UTC)))
+                # To the second, as the times of objects are on S3. Ceph has parts of a second here alone; with them an
+                # upload would look younger than an object that was stored after it.
+                started = entry["Initiated"].astimezone(UTC).replace(microsecond=0)
+                found.append(StartedUpload(upload, started))
             after = self._next(request, answer, "UploadIdMarker", answer.get("NextUploadIdMarker"))
         return sorted(found, key=lambda started: started.upload.key.encode())
 

@@ -57,6 +57,10 @@ class S3Options:
     """Seconds to wait for a connection. None: what `client_config` says, else 10."""
     read_timeout: float | None = None
     """Seconds without a byte after which an answer is given up. None: what `client_config` says, else 60."""
+    request_timeout: float | None = None
+    """Seconds after which a request that is not over is given up, with what the SDK tries again and however the answer
+    trickles in; one second more for each 64 KiB of a body. What the SDK waits between two tries, and for a connection,
+    may come on top. None: 120."""
     max_connections: int | None = None
     """The most connections that a client keeps. None: what `client_config` says, else 50."""
 
@@ -107,7 +111,7 @@ class S3Options:
             raise InvalidOption("endpoint_url: must not hold a query or a fragment")
 
     def _check_numbers(self) -> None:
-        for name in ("connect_timeout", "read_timeout"):
+        for name in ("connect_timeout", "read_timeout", "request_timeout"):
             seconds = getattr(self, name)
             if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
                 raise InvalidOption(f"{name}: must be a number of seconds above 0")

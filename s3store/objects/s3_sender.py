@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypedDict, cast
 
 from ..errors import StoreNotCapable
+from .s3_deadline import seconds_for
 from .s3_errors import translate
 from .s3_options import S3Options
 from .s3_requests import S3Requests
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .s3_requests import Operation, S3Request
 
 _SDK_ATTEMPTS = 4
+_REQUEST_SECONDS = 120.0
 
 
 class Listed(TypedDict):
@@ -105,11 +107,14 @@ class S3Sender(ABC):
 
     @abstractmethod
     async def _send(self, request: S3Request) -> Answer:
-        """Send a request whose answer has no body of its own."""
+        """Send a request whose answer has no body of its own. Raises `NotInTime` as `_seconds` says."""
 
     @abstractmethod
     async def _read(self, request: S3Request) -> tuple[Answer, bytes]:
-        """Send a GET and read the whole body, giving back the connection whatever happens."""
+        """Send a GET and read the whole body, giving back the connection whatever happens.
+
+        Raises `NotInTime` as `_seconds` says, with the seconds for the body on top.
+        """
 
     @abstractmethod
     async def _sign(self, request: S3Request, seconds: int) -> str:
@@ -123,6 +128,13 @@ class S3Sender(ABC):
         """Send a request, and raise what its failure means."""
         with self._translated(request):
             return await self._send(request)
+
+    def _seconds(self, request: S3Request) -> float:
+        """Return the seconds that a request may take in all, before the body of its answer."""
+        given = self._options.request_timeout
+        body = request.parameters.get("Body")
+        size = len(body) if isinstance(body, bytes) else 0
+        return (_REQUEST_SECONDS if given is None else given) + seconds_for(size)
 
     def _etag(self, answer: Answer, request: S3Request) -> str:
         etag = answer.get("ETag")

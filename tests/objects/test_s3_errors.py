@@ -107,6 +107,7 @@ TABLE = [
     Row("get", 401, "Unauthorized", AccessDenied, "no credentials"),
     Row("create", 400, "KMS.DisabledException", AccessDenied, "kms:GenerateDataKey"),
     Row("get", 403, "InvalidObjectState", Archived, "must be restored"),
+    Row("restore", 403, "ObjectAlreadyInActiveTierError", StoreNotCapable, "reads at once"),
     Row("restore", 403, "AccessDenied", AccessDenied, "s3:RestoreObject"),
     Row("restore", 404, "NoSuchKey", NoSuchKey),
     Row("restore", 503, "GlacierExpeditedRetrievalNotAvailable", StoreUnavailable, "cannot serve now"),

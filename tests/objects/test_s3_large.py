@@ -164,12 +164,12 @@ def test_the_pages_of_parts_and_versions_are_put_together(case: Case, moto: Moto
 
 
 def page_of_uploads(number: int, *, more: bool) -> Fault:
-    """One page, as S3 writes it; moto gives all uploads in one."""
+    """One page, as S3 writes it, with times as Ceph has them, which are finer; moto gives all uploads in one."""
     following = f"<NextKeyMarker>k{number}</NextKeyMarker><NextUploadIdMarker>u{number}</NextUploadIdMarker>"
     body = (
         f"<ListMultipartUploadsResult><IsTruncated>{str(more).lower()}</IsTruncated>{following if more else ''}"
-        f"<Upload><Key>k{number}</Key><UploadId>u{number}</UploadId><Initiated>2026-01-0{number}T00:00:00Z</Initiated>"
-        "</Upload></ListMultipartUploadsResult>"
+        f"<Upload><Key>k{number}</Key><UploadId>u{number}</UploadId><Initiated>2026-01-0{number}T00:00:00.75Z"
+        "</Initiated></Upload></ListMultipartUploadsResult>"
     )
     return Fault(forward=False, reply=Reply(200, (("Content-Type", "application/xml"),), body.encode()))
 

@@ -42,6 +42,7 @@ from s3store.runtime import run
         ("connect_timeout", {"connect_timeout": 0}),
         ("read_timeout", {"read_timeout": float("inf")}),
         ("read_timeout", {"read_timeout": float("nan")}),
+        ("request_timeout", {"request_timeout": 0}),
         ("max_connections", {"max_connections": 0}),
     ],
 )
@@ -60,7 +61,13 @@ def test_an_option_that_makes_no_sense_is_named(name: str, options: dict[str, An
         {"storage_class": "INTELLIGENT_TIERING"},
         {"endpoint_url": "https://store.example.org:9000/path", "addressing_style": "path"},
         {"expected_bucket_owner": "123456789012", "request_payer": True},
-        {"checksums": "when_required", "connect_timeout": 0.5, "read_timeout": 3, "max_connections": 1},
+        {
+            "checksums": "when_required",
+            "connect_timeout": 0.5,
+            "read_timeout": 3,
+            "request_timeout": 9,
+            "max_connections": 1,
+        },
     ],
 )
 def test_options_that_make_sense_are_taken(options: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ _TOO_LONG = dict.fromkeys(
 class _OnTheServer(ObjectStoreTests):
     refused_keys: ClassVar[Mapping[str, str]] = {**_TOO_LONG, **_DIFFERENCES.refused_keys}
     other_answers: ClassVar[Mapping[str, str]] = _DIFFERENCES.other_answers
+    has_classes: ClassVar[bool] = _DIFFERENCES.has_classes
     rounds = 3
     increments = 8
 

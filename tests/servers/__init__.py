@@ -6,7 +6,19 @@ stands between an SDK and one of them. moto's server and the proxy count what pa
 """
 
 from .endpoint import Endpoint
-from .fault_proxy import Fault, FaultProxy, Hold, answer, cut_body, hold, in_order, lose_answer, lose_request, reset
+from .fault_proxy import (
+    Fault,
+    FaultProxy,
+    Hold,
+    answer,
+    cut_body,
+    hold,
+    in_order,
+    lose_answer,
+    lose_request,
+    reset,
+    trickle,
+)
 from .http_server import Reply, Request
 from .ministack_server import MinistackServer
 from .moto_server import MotoServer
@@ -30,4 +42,5 @@ __all__ = [
     "lose_answer",
     "lose_request",
     "reset",
+    "trickle",
 ]

@@ -2,22 +2,23 @@
 
 On a server that is fit: the conformance class, the check, the contracts' cases,
 and the tests of the store, index, siblings and clean-up. On one that is not:
-that the check refuses it. What could not be installed or started is said at the end, and loudly.
+that the check refuses it. At the end stands a table of all, and loudly what could not be installed or started.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import click
 
 from .lanes import LANES, Lane, NotHereError
+from .results import Result, table
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -33,36 +34,45 @@ _FIT = (
     "--ignore=tests/real_servers/test_adversaries.py",
 )
 _UNFIT = ("tests/real_servers/test_adversaries.py",)
-
-
-class Result(NamedTuple):
-    """What came of a server: a line for the table, and whether that is bad."""
-
-    name: str
-    line: str
-    bad: bool = False
-    missing: bool = False
+_ENDINGS = (0, 1)
+"""What pytest ends with when all tests passed, and when some failed."""
 
 
 def run_lane(lane: Lane, installed: Path, pythons: tuple[str, ...]) -> Result:
     """Start a server and run its tests with each of the interpreters."""
+    result = Result(lane.name, lane.fit)
     try:
         with lane.started(installed) as endpoint:
-            lines = [_tests(python, lane, endpoint) for python in pythons]
+            for python in pythons:
+                _test(python, lane, endpoint, result)
     except (NotHereError, RuntimeError) as error:
-        return Result(lane.name, f"NOT RUN: {error}", missing=True)
-    return Result(lane.name, "; ".join(line for line, _ in lines), bad=any(bad for _, bad in lines))
+        result.missing = str(error)
+    return result
 
 
-def _tests(python: str, lane: Lane, endpoint: Endpoint) -> tuple[str, bool]:
+def _test(python: str, lane: Lane, endpoint: Endpoint, result: Result) -> None:
     paths = _FIT if lane.fit else _UNFIT
-    command = [python, "-m", "pytest", "-q", "-m", "(s3 or aioboto3) and not long", *paths]
-    done = subprocess.run(
-        command, cwd=_ROOT, env=os.environ | endpoint.environ(), stdout=subprocess.PIPE, text=True, check=False
-    )
-    click.echo(done.stdout)
-    found = re.findall(r"^(?:=+ )?(\d+ \w+.*?)(?: =+)?$", done.stdout, re.MULTILINE)
-    return (found[-1] if found else f"pytest ended with {done.returncode}"), done.returncode != 0
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        command = [python, "-m", "pytest", "-q", f"--junit-xml={report}", "-m", _marks(python), *paths]
+        done = subprocess.run(command, cwd=_ROOT, env=os.environ | endpoint.environ(), check=False)
+        if report.exists():
+            result.add(report)
+    if done.returncode not in _ENDINGS:
+        result.problems.append(f"{python} -m pytest ended with {done.returncode}")
+
+
+def _marks(python: str) -> str:
+    """Return which tests an interpreter runs: those of the asyncio store where it has aioboto3, the long ones too."""
+    has_aioboto3 = subprocess.run([python, "-c", "import aioboto3"], stderr=subprocess.DEVNULL, check=False)
+    return "s3 and not aioboto3 and not long" if has_aioboto3.returncode else "(s3 and not long) or aioboto3"
+
+
+def _say(result: Result) -> None:
+    for problem in result.problems:
+        click.secho(f"{result.name}: {problem}", fg="red", bold=True)
+    if result.missing is not None:
+        click.secho(f"NOT RUN: {result.name}: {result.missing}", fg="red", bold=True)
 
 
 @click.command()
@@ -75,9 +85,13 @@ def main(installed: Path, pythons: tuple[str, ...], names: tuple[str, ...], *, s
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended too
     installed.mkdir(parents=True, exist_ok=True)
     results = [run_lane(LANES[name], installed.resolve(), pythons) for name in names or LANES]
+    click.echo(table(results))
     for result in results:
-        click.secho(f"{result.name:<18} {result.line}", fg="red" if result.bad or result.missing else None)
-    if any(result.bad or (strict and result.missing) for result in results):
+        _say(result)
+    missing = [result.name for result in results if result.missing is not None]
+    if missing:
+        click.secho(f"{len(missing)} of {len(results)} servers could not be had: {', '.join(missing)}", fg="red")
+    if any(result.bad for result in results) or (strict and missing):
         sys.exit(1)
 
 

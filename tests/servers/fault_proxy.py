@@ -57,6 +57,10 @@ class Fault:
     """The gate before the server."""
     hold_answer: Hold | None = None
     """The gate behind the server."""
+    trickle: Hold | None = None
+    """The gate until which the answer goes out byte by byte."""
+    whole_head: bool = False
+    """Whether the head of such an answer goes out at once."""
 
 
 def lose_request() -> Fault:
@@ -93,6 +97,14 @@ def hold(gate: Hold, *, done: bool = False, drop: bool = False) -> Fault:
     With `drop`, the connection is then closed without an answer.
     """
     return Fault(drop=drop, hold_answer=gate) if done else Fault(drop=drop, hold_request=gate)
+
+
+def trickle(gate: Hold, *, whole_head: bool = False) -> Fault:
+    """Send the answer byte by byte, each soon and the last one late, or with `whole_head` only its body.
+
+    What is left when `gate` is released goes out at once.
+    """
+    return Fault(trickle=gate, whole_head=whole_head)
 
 
 def in_order(
@@ -136,7 +148,8 @@ class FaultProxy(LoopbackServer):
             raise DropConnectionError
         if fault.reply is not None:
             return fault.reply
-        return replace(reply, keep_bytes=fault.keep_bytes)
+        trickle = None if fault.trickle is None else fault.trickle.released
+        return replace(reply, keep_bytes=fault.keep_bytes, trickle=trickle, whole_head=fault.whole_head)
 
     def _forward(self, request: Request) -> Reply:
         headers = {name: value for name, value in request.headers.items() if name not in _HOP_BY_HOP}

@@ -7,13 +7,14 @@ connections being used again; hence this one.
 from __future__ import annotations
 
 import http.client
+import io
 import os
 import socket
 import struct
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from .traffic import Exchange, Traffic
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _BODILESS = frozenset({204, 304})
+_BETWEEN_BYTES = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,18 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to send. With `keep_bytes`, the connection closes after so much of the body."""
+    """An answer to send. With `keep_bytes`, the connection closes after so much of the body.
+
+    With `trickle`, it goes out byte by byte, a few each second, until that is set; the head at once with
+    `whole_head`.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = field(default=b"", repr=False)
     keep_bytes: int | None = None
+    trickle: threading.Event | None = None
+    whole_head: bool = False
 
 
 class DropConnectionError(Exception):
@@ -215,6 +223,9 @@ class _Handler(BaseHTTPRequestHandler):
         return reply.body if reply.keep_bytes is None else reply.body[: reply.keep_bytes]
 
     def _reply(self, reply: Reply, sent: bytes) -> None:
+        out = self.wfile
+        slow = out if reply.trickle is None else _Trickle(out, reply.trickle)
+        self.wfile = out if reply.whole_head else slow
         self.send_response(reply.status)
         names = set()
         for name, value in reply.headers:
@@ -223,7 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
         if "content-length" not in names and reply.status not in _BODILESS:
             self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        self.wfile.write(sent)
+        slow.write(sent)
+        self.wfile = out
         self.wfile.flush()
         if reply.keep_bytes is not None:
             self.close_connection = True
@@ -233,6 +245,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.traffic.add(
             Exchange(request.method, request.target, status, len(request.body), bytes_out, dict(request.headers))
         )
+
+
+class _Trickle(io.BufferedIOBase):
+    """Hands on what is written to it byte by byte, until released."""
+
+    def __init__(self, out: io.BufferedIOBase, released: threading.Event) -> None:
+        self._out = out
+        self._released = released
+
+    def write(self, data: Any) -> int:
+        for byte in bytes(data):
+            self._out.write(bytes((byte,)))
+            self._out.flush()
+            self._released.wait(_BETWEEN_BYTES)
+        return len(bytes(data))
 
 
 def _reset(connection: socket.socket) -> None:
