@@ -353,6 +353,17 @@ def test_whoever_lists_a_long_log_compacts_it(memory: Place, store: SessionStore
     assert memory.open().count() == 40
 
 
+def test_a_compaction_in_the_background_that_fails_is_logged_and_fails_no_write(
+    memory: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    with SessionStore(memory.objects, index=IndexPolicy(compact_after=16)) as store:
+        memory.write(MANIFEST, b"nonsense")
+        for number in range(40):
+            store.append("a", number)
+    assert "the index could not be compacted" in caplog.text
+    assert memory.open().load("a").messages == list(range(40))
+
+
 def test_nobody_compacts_where_it_is_switched_off(memory: Place) -> None:
     with SessionStore(memory.objects, index=IndexPolicy(compact_after=None)) as store:
         for number in range(600):

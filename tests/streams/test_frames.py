@@ -181,7 +181,7 @@ def test_garbage_between_frames_is_refused(garbage: bytes) -> None:
 def test_a_bomb_is_refused_within_bounds(bomb: bytes) -> None:
     data = pack(HEADER, bomb)
     tracemalloc.start()
-    started = time.monotonic()
+    started = time.process_time()
     try:
         with pytest.raises(CorruptObject):
             unpack(KEY, data)
@@ -189,7 +189,7 @@ def test_a_bomb_is_refused_within_bounds(bomb: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak < 3 * MAX_CONTENT_BYTES
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_as_much_content_as_is_allowed_is_read() -> None:
@@ -199,6 +199,6 @@ def test_as_much_content_as_is_allowed_is_read() -> None:
 @pytest.mark.parametrize("frame", [compress(b""), SKIPPABLE], ids=["empty", "skippable"])
 def test_the_time_for_many_frames_grows_with_their_number_alone(frame: bytes) -> None:
     data = pack(HEADER, frame * 250_000)
-    started = time.monotonic()
+    started = time.process_time()
     assert unpack(KEY, data).lines == b""
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
