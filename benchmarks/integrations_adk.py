@@ -7,7 +7,7 @@ out; the `SqliteSessionService` is always there. The store is moto in a process 
 bytes. A turn is what ADK's runner asks of a service: the session, then an event for what the user said and one for
 each thing that came of it, a tenth of a made-up coding session of about 100 KB.
 
-    pip install google-adk sqlalchemy
+    pip install "google-adk[db]"
     python -m benchmarks.integrations_adk
 """
 
@@ -121,7 +121,7 @@ def makers(moto: MotoProcess, prefix: str = "") -> dict[str, Callable[[], Proces
             prefix + "sqlite", lambda path: SqliteSessionService(str(path))
         ),
     }
-    if importlib.util.find_spec("sqlalchemy"):
+    if importlib.util.find_spec("sqlalchemy") and importlib.util.find_spec("greenlet"):
         found["DatabaseSessionService, its file in S3"] = lambda: SqliteOnS3(prefix + "database", database)
     return found
 
@@ -136,7 +136,7 @@ def database(path: Path) -> Any:
 async def measure(name: str, make: Callable[[], Process], moto: MotoProcess, table: Table) -> None:
     """Add the rows of one service."""
     for number in range(_SESSIONS):
-        await converse(make, f"session-{number}", [texts_of(number)[:20]])
+        await converse(make, f"session-{number}", [texts_of(number)[:4]])
     key, texts = f"session-{_SESSIONS}", texts_of(_SESSIONS)
     size = -(-len(texts) // _TURNS)
     with tabulated(table, moto, name, f"{_TURNS} turns"):
