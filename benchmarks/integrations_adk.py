@@ -198,14 +198,14 @@ def event(author: str, text: str) -> Event:
     return Event(author=author, invocation_id="i", content=content)
 
 
-def texts_of(number: int) -> list[str]:
-    """Return the messages of a made-up session as texts."""
-    return [json.dumps(message) for turn in coding_session(number, _BYTES) for message in turn]
+def texts_of(number: int, size: int = _BYTES) -> list[str]:
+    """Return the messages of a made-up session of about `size` bytes as texts."""
+    return [json.dumps(message) for turn in coding_session(number, size) for message in turn]
 
 
 def words(number: int) -> str:
     """Return a text of about 1 KB, another for each number."""
-    return "".join(texts_of(number))[:1024]
+    return "".join(texts_of(number, 1024))[:1024]
 
 
 if __name__ == "__main__":
