@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import click
 
 from ..errors import AccessDenied, BucketNotFound, S3StoreError, StoreNotCapable, StoreUnavailable
 from ..importers.base import plain_name
-from ..sync.keep import Kept, keep
+from ..sync.keep import Kept, keep, keep_folder
 from ..sync.restore import restore
 from ..sync.seen import Seen
 from ..sync.tools import TOOLS
@@ -21,7 +23,7 @@ from .parallel import side_by_side
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ..blocking import SessionStore
     from ..sync.tools import Tool
@@ -102,7 +104,7 @@ for _tool in TOOLS.values():
 @click.option("--force", is_flag=True, help="Write over a file that is another one.")
 @click.option("--json", "as_json", is_flag=True, help="Report in JSON lines.")
 def restore_command(*, session_id: str, to: Path | None, project: Path | None, force: bool, as_json: bool) -> None:
-    """Put a session back where its tool finds it, with those of its sub-agents.
+    """Put a session back where its tool finds it, with the files in its folder and the sessions of its sub-agents.
 
     A file that is there already and is another one stays, unless --force is given. Lines come back as they were;
     those that are JSON perhaps in another spelling.
@@ -119,36 +121,61 @@ def restore_command(*, session_id: str, to: Path | None, project: Path | None, f
 def _once(store: SessionStore, tool: Tool, root: Path, prefix: str, report: _Report) -> None:
     """Bring in what is new of all files of a tool."""
     seen = Seen(f"{settings().url()} {prefix}", root)
-    files = [(path, plain_name(path.relative_to(root).as_posix()), found) for path, found in tool.files(root)]
-    seen.keep_only(within for _, within, _ in files)
-    changed = [file for file in files if not seen.has(file[1], file[2])]
-    report.unchanged += len(files) - len(changed)
-    work = _job(store, tool, prefix)
-    try:
-        for (_, within, found), result in side_by_side(work, changed, workers()):
+    sessions = [_Job(path, [(path, found)]) for path, found in tool.files(root)]
+    folders = [_Job(folder, files) for folder, files in tool.beside(root)]
+    seen.keep_only(_within(root, path) for job in (*sessions, *folders) for path, _ in job.files)
+
+    def changed(jobs: list[_Job]) -> list[_Job]:
+        return [job for job in jobs if not all(seen.has(_within(root, path), found) for path, found in job.files)]
+
+    def do(jobs: list[_Job], keeping: Callable[[_Job], Kept]) -> Iterator[tuple[_Job, Kept]]:
+        for job, result in side_by_side(partial(_done, keeping), jobs, workers()):
+            report.add(_within(root, job.place), result)
             if isinstance(result, Kept):
-                seen.note(within, found)
-            report.add(within, result)
+                for path, found in job.files:
+                    seen.note(_within(root, path), found)
+                yield job, result
+
+    def keep_session(job: _Job) -> Kept:
+        return keep(store, tool.name, job.place, _within(root, job.place), prefix=prefix)
+
+    def keep_beside(job: _Job) -> Kept:
+        return keep_folder(store, tool.name, job.place, [path for path, _ in job.files], prefix=prefix)
+
+    to_keep = changed(sessions)
+    report.unchanged += len(sessions) - len(to_keep)
+    try:
+        new = {job.place.with_suffix("") for job, kept in do(to_keep, keep_session) if kept.outcome == "new"}
+        # A folder whose session was not there before was passed over then, and is looked at now.
+        to_keep = [job for job in folders if job.place in new or job in changed([job])]
+        for _ in do(to_keep, keep_beside):
+            pass
     finally:
         seen.save()
 
 
-def _job(
-    store: SessionStore, tool: Tool, prefix: str
-) -> Callable[[tuple[Path, str, os.stat_result]], tuple[tuple[Path, str, os.stat_result], Kept | str]]:
-    """Return what brings in one file, and tells what was done or why it could not be; called from several threads."""
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is brought in by one piece of work: the file of a session, or what its folder holds beside."""
 
-    def bring_in(file: tuple[Path, str, os.stat_result]) -> tuple[tuple[Path, str, os.stat_result], Kept | str]:
-        try:
-            return file, keep(store, tool.name, file[0], file[1], prefix=prefix)
-        except _MEET_ALL:
-            raise
-        except S3StoreError as error:
-            return file, message_of(error)
-        except OSError as error:
-            return file, f"cannot be read: {error.strerror}"
+    place: Path
+    files: list[tuple[Path, os.stat_result]]
 
-    return bring_in
+
+def _done(keeping: Callable[[_Job], Kept], job: _Job) -> tuple[_Job, Kept | str]:
+    """Do a job, and tell what was done or why it could not be; called from several threads."""
+    try:
+        return job, keeping(job)
+    except _MEET_ALL:
+        raise
+    except S3StoreError as error:
+        return job, message_of(error)
+    except OSError as error:
+        return job, f"cannot be read: {error.strerror}"
+
+
+def _within(root: Path, path: Path) -> str:
+    return plain_name(path.relative_to(root).as_posix())
 
 
 class _Report:
@@ -161,6 +188,7 @@ class _Report:
         self._as_json = as_json
         self._counts = dict.fromkeys(("new", "grew", "rewritten"), 0)
         self._lines = 0
+        self._files = 0
 
     def add(self, path: str, result: Kept | str) -> None:
         """Tell of one file."""
@@ -170,29 +198,36 @@ class _Report:
                 json_line({"type": "session", "path": path, "outcome": "failed", "reason": result})
             else:
                 click.echo(f"failed     {one_line(path)}: {one_line(result)}", err=True)
-        elif result.outcome == "unchanged":
-            self.unchanged += 1
-        else:
+            return
+        self._files += result.files
+        if result.outcome in self._counts:
             self._counts[result.outcome] += 1
             self._lines += result.added
+        elif result.outcome == "unchanged":
+            self.unchanged += 1
+        if result.files or result.outcome in self._counts:
             self._tell(result)
 
     def _tell(self, kept: Kept) -> None:
         if self._as_json:
-            about = {"id": kept.id, "path": kept.path, "outcome": kept.outcome, "added": kept.added}
-            json_line({"type": "session", **about})
+            about = {"id": kept.id, "path": kept.path, "outcome": kept.outcome}
+            json_line({"type": "session", **about, "added": kept.added, "files": kept.files})
         elif not self._quiet or kept.outcome == "rewritten":
             beside = ", beside the version that there was" if kept.outcome == "rewritten" else ""
-            click.echo(f"{kept.outcome:<9}  {one_line(kept.id)}  {plural(kept.added, 'line')}{beside}")
+            click.echo(f"{kept.outcome:<9}  {one_line(kept.id)}  {_stored(kept.added, kept.files)}{beside}")
 
     def end(self, root: Path) -> None:
         """Tell the sum."""
         counts = {**self._counts, "unchanged": self.unchanged, "failed": self.failed}
         if self._as_json:
-            json_line({"type": "summary", **counts, "lines": self._lines})
+            json_line({"type": "summary", **counts, "lines": self._lines, "files": self._files})
         elif not self._quiet:
-            if not any(counts.values()):
+            if not any(counts.values()) and not self._files:
                 click.echo(f"no session files were found in {one_line(plain_name(str(root)))}", err=True)
                 return
             counted = ", ".join(f"{number:,} {name}" for name, number in counts.items() if number)
-            click.echo(f"{counted}; {plural(self._lines, 'line')} stored")
+            click.echo(f"{counted}; {_stored(self._lines, self._files)} stored")
+
+
+def _stored(lines: int, files: int) -> str:
+    return plural(lines, "line") + (f", {plural(files, 'file')}" if files else "")

@@ -55,10 +55,15 @@ def recognises(message: JsonValue) -> bool:
 
 def read(path: Path) -> Iterator[SourceSession]:
     """Yield the one session of a file."""
+    describe = partial(_describe, _place(path)[0], path)
+    yield SourceSession(session_id(path), path, FORMAT, FileLines.of(path), describe)
+
+
+def session_id(path: Path) -> str:
+    """Return the id of the session whose file is at a path, whether it is there or not."""
     project, rest = _place(path)
     stem = "/".join([*rest[:-1], path.name.removesuffix(".jsonl")])
-    describe = partial(_describe, project, path)
-    yield SourceSession(f"{FORMAT}/{project}/{plain_name(stem)}", path, FORMAT, FileLines.of(path), describe)
+    return f"{FORMAT}/{project}/{plain_name(stem)}"
 
 
 def _place(path: Path) -> tuple[str, tuple[str, ...]]:

@@ -40,6 +40,8 @@ NAMESPACE = "openai-agents"
 """What the ids of these sessions start with in the archive, before a slash."""
 SNAPSHOTS = "openai-agents-snapshots"
 """What the ids of the sessions that hold snapshots start with, before a slash."""
+HISTORY_SEAL = 32 * 1024
+"""When the tail of a history is sealed, in bytes: a turn is two commits or more, and each writes it again."""
 
 _ARTIFACT = "workspace"
 _ATTEMPTS = 64
@@ -195,7 +197,7 @@ class _History:
     """The core of a session: awaits nothing but the archive."""
 
     def __init__(self, archive: Archive, session_id: str) -> None:
-        sessions = Namespace(archive, NAMESPACE)
+        sessions = Namespace(archive, NAMESPACE, seal=HISTORY_SEAL)
         self._streams = archive.streams
         self._session = sessions.session(session_id)
         self._unknown: tuple[str, list[Any]] | None = None

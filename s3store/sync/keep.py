@@ -10,16 +10,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..changes import Extend, ReplaceLast, Update
-from ..errors import Conflict, SessionNotFound
-from ..importers.base import header_text
+from ..errors import Conflict, InvalidOption, SessionNotFound
+from ..importers.base import header_text, plain_name
 from ..importers.formats import read
 from ..importers.lines import FileLines, parse_line, raw_line
 from ..reading import Titles
 from ..times import format_time
+from .expanded import COMPRESSED, expanded
+from .files import LocalFile, keep_files, state_of
 from .mark import ATTRIBUTE, Mark
+from .tools import TOOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from ..blocking import SessionStore
@@ -31,8 +34,9 @@ if TYPE_CHECKING:
 BATCH_BYTES = 4 * 1024 * 1024
 """A commit stores lines of about as many bytes, and at least one line: so much of a file is held at a time."""
 
-Outcome: TypeAlias = Literal["new", "grew", "unchanged", "rewritten"]
-"""What became of a session; `rewritten`: the file is another version, which is kept beside the one that there was."""
+Outcome: TypeAlias = Literal["new", "grew", "unchanged", "rewritten", "files"]
+"""What became of a session; `rewritten`: the file is another version, which is kept beside the one that there was;
+`files`: it was about the files in the session's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Kept:
     outcome: Outcome
     added: int
     """How many lines were stored."""
+    files: int = 0
+    """How many files were stored as they are: what the session's folder holds, or the session's own, compressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +68,39 @@ def keep(store: SessionStore, tool: str, path: Path, within: str, *, prefix: str
 
     Reads what was added since the last time, and 8 KiB of the rest; all of it where the archive knows the session but
     not how far it came. Each commit builds on the version that was looked at: what others write meanwhile is not lost.
+    Of a compressed file the lines are brought in, and the file itself beside them.
     Raises `OSError`, `InvalidOption`, `InvalidRecord` and `TooLarge` for a file that cannot be read or kept, and what
     `SessionStore.commit` raises.
     """
+    if not path.name.endswith(COMPRESSED):
+        return _keep_lines(store, tool, path, within, prefix)
+    with expanded(path) as plain:
+        kept = _keep_lines(store, tool, plain, within.removesuffix(COMPRESSED), prefix)
+    return replace(kept, path=within, files=_keep_compressed(store, kept.id, path))
+
+
+def keep_folder(store: SessionStore, tool: str, folder: Path, paths: Iterable[Path], *, prefix: str = "") -> Kept:
+    """Keep files that lie in the folder of a session, as they are, if the session has been brought in.
+
+    Without it nothing is kept, since nothing would say where they belong. Raises as `keep`, and `InvalidOption` for a
+    tool whose sessions have no folders.
+    """
+    session_of = TOOLS[tool].session_id
+    if session_of is None:
+        raise InvalidOption(f"the sessions of {tool} have no folders")
+    session_id = prefix + session_of(folder.with_name(folder.name + ".jsonl"))
+    files = [LocalFile(path, path.relative_to(folder).as_posix()) for path in paths]
+    stored = keep_files(store, session_id, files) if store.exists(session_id) else 0
+    return Kept(session_id, plain_name(str(folder)), "files", 0, stored)
+
+
+def _keep_compressed(store: SessionStore, session_id: str, path: Path) -> int:
+    """Keep a session's own file as it is, with a note of which lines are in it. One without lines is no session yet."""
+    mark = Mark.of(store.info(session_id)) if store.exists(session_id) else None
+    return 0 if mark is None else keep_files(store, session_id, [LocalFile(path, path.name, state_of(mark))])
+
+
+def _keep_lines(store: SessionStore, tool: str, path: Path, within: str, prefix: str) -> Kept:
     (session,) = read(path, tool)
     run = _Run(store, session, path, Mark(tool, within), prefix)
     try:

@@ -12,9 +12,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..importers import claude_code, codex
+from .expanded import COMPRESSED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _LONGEST_NAME = 200
 _MASK = 0xFFFFFFFF
@@ -32,6 +33,10 @@ class Tool:
     home: str
     folders: tuple[str, ...]
     """The folders within its home that hold sessions, the one that sessions are put back into first."""
+    endings: tuple[str, ...] = (".jsonl",)
+    """How the names of its session files end."""
+    session_id: Callable[[Path], str] | None = None
+    """Which session a file is of, if sessions have folders of their names for what else belongs to them."""
 
     def root(self) -> Path:
         """Return the tool's home on this machine, whether it is there or not."""
@@ -44,14 +49,38 @@ class Tool:
                 folders.sort()
                 for name in sorted(names):
                     path = Path(above, name)
-                    if name.endswith(".jsonl") and (found := _stat(path)) is not None:
+                    if name.endswith(self.endings) and (found := _stat(path)) is not None:
                         yield path, found
+
+    def beside(self, root: Path) -> Iterator[tuple[Path, list[tuple[Path, os.stat_result]]]]:
+        """Yield each session's folder with those of the files in it that are no session files, if there are any."""
+        for folder in self._folders_of_sessions(root):
+            found: list[tuple[Path, os.stat_result]] = []
+            for above, folders, names in os.walk(folder):
+                folders.sort()
+                paths = [Path(above, name) for name in sorted(names) if not name.endswith(self.endings)]
+                found += [(path, status) for path in paths if (status := _stat(path)) is not None]
+            if found:
+                yield folder, found
+
+    def _folders_of_sessions(self, root: Path) -> Iterator[Path]:
+        for name in self.folders if self.session_id is not None else ():
+            for project in _subfolders(root / name):
+                yield from _subfolders(project)
 
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
-        claude_code.FORMAT: Tool(claude_code.FORMAT, "CLAUDE_CONFIG_DIR", "~/.claude", ("projects",)),
-        codex.FORMAT: Tool(codex.FORMAT, "CODEX_HOME", "~/.codex", ("sessions", "archived_sessions")),
+        claude_code.FORMAT: Tool(
+            claude_code.FORMAT, "CLAUDE_CONFIG_DIR", "~/.claude", ("projects",), session_id=claude_code.session_id
+        ),
+        codex.FORMAT: Tool(
+            codex.FORMAT,
+            "CODEX_HOME",
+            "~/.codex",
+            ("sessions", "archived_sessions"),
+            endings=(".jsonl", f".jsonl{COMPRESSED}"),
+        ),
     }
 )
 """The tools, by name."""
@@ -75,6 +104,14 @@ def _hash(text: str) -> str:
         left, digit = divmod(left, 36)
         digits = _DIGITS[digit] + digits
     return digits or "0"
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as found:
+            return sorted(Path(each.path) for each in found if each.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
 
 
 def _stat(path: Path) -> os.stat_result | None:

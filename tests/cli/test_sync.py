@@ -132,3 +132,23 @@ def test_watching_brings_in_what_comes(cli: Cli, homes: Path) -> None:
 
 def test_too_short_a_wait_is_refused(cli: Cli, homes: Path) -> None:
     assert cli("sync", "claude-code", "--watch", "--every", "0").exit_code == 2
+
+
+def test_the_files_of_a_session_come_in_with_it_and_nothing_twice(cli: Cli, homes: Path) -> None:
+    result = weather(homes).with_suffix("") / "tool-results" / "toolu_01.txt"
+    result.parent.mkdir(parents=True)
+    result.write_text("4 degrees")
+    weather(homes).rename(homes / "away")
+    assert cli.json("sync", "claude-code")[-1]["files"] == 0  # There is no session that they belong to.
+    (homes / "away").rename(weather(homes))
+    report = cli.json("sync", "claude-code")
+    assert (report[-1]["new"], report[-1]["files"]) == (1, 1)
+    assert cli.json("sync", "claude-code")[-1]["files"] == 0
+    result.write_text("5 degrees")
+    assert cli.ok("sync", "claude-code").splitlines() == [
+        f"files      {WEATHER}  0 lines, 1 file",
+        "3 unchanged; 0 lines, 1 file stored",
+    ]
+    shutil.rmtree(homes / "claude" / "projects")
+    cli.ok("sync", "restore", WEATHER)
+    assert result.read_text() == "5 degrees"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,6 +121,19 @@ async def test_first_writers_side_by_side_lose_nothing(place: Place) -> None:
     found = [item["content"] for item in await sessions[0].get_items()]
     assert sorted(found) == sorted(f"{n}{letter}" for n in range(6) for letter in "ab")
     assert all(found[at][0] == found[at + 1][0] for at in range(0, 12, 2))
+
+
+async def test_what_a_turn_sends_does_not_grow_with_the_history() -> None:
+    objects = CountingStore(MemoryStore())
+    with SessionStore(objects) as store:
+        session = ArchiveSession("long", store)
+        sent = []
+        for _ in range(100):
+            objects.reset()
+            await session.add_items([{"role": "user", "content": os.urandom(2048).hex()}])
+            sent.append(objects.counts.bytes_up)
+        assert len(await session.get_items()) == 100
+    assert max(sent) < 64 * 1024
 
 
 async def test_pops_side_by_side_take_each_item_once(place: Place) -> None:

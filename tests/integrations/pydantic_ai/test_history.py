@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -54,6 +55,15 @@ async def test_a_run_that_is_appended_again_is_stored_once(place: Place) -> None
     await history.append(ID, said, key="run-1")
     await history.append(ID, [])
     assert await history.load(ID) == said
+
+
+async def test_two_writers_lose_nothing(place: Place) -> None:
+    writers = [ArchiveHistory(place.open()) for _ in range(2)]
+    said = [messages(f"{number}") for number in range(10)]
+    await asyncio.gather(*(writers[number % 2].append(ID, each) for number, each in enumerate(said)))
+    found = await writers[0].load(ID)
+    # A run's messages stay together, in whichever order the runs came.
+    assert sorted((found[at : at + 2] for at in range(0, len(found), 2)), key=repr) == sorted(said, key=repr)
 
 
 async def test_save_replaces_and_delete_removes(place: Place) -> None:
