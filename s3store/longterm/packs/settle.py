@@ -41,7 +41,6 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
-        self._lines = PackedLines(store, runtime, streams)
         self._move = Move(store, records)
 
     async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
@@ -70,10 +69,12 @@ class Settle:
 
     async def settle(self, record: PackRecord, report: Settled) -> None:
         """Make every session that names a pack thin; then drop the pack if none does, or move it to its class."""
+        # Anew for each pack: what an earlier run has seen says nothing of what is there now.
+        lines = PackedLines(self._store, self._runtime, self._streams)
         clean = True
         for start in range(0, len(record.sessions), _TOGETHER):
             together = record.sessions[start : start + _TOGETHER]
-            done = await self._runtime.gather([self._thin(record.name, each, report) for each in together])
+            done = await self._runtime.gather([self._thin(record.name, each, lines, report) for each in together])
             freed = [key for keys in done if keys is not None for key in keys]
             clean = clean and None not in done
             await remove_all(self._store, self._runtime, freed)
@@ -133,10 +134,10 @@ class Settle:
     async def _head(self, session_id: str) -> Head | None:
         return living((await self._streams.read_head(StreamKeys.of(session_id, TRANSCRIPT))).state)
 
-    async def _thin(self, pack: str, session_id: str, report: Settled) -> list[str] | None:
+    async def _thin(self, pack: str, session_id: str, lines: PackedLines, report: Settled) -> list[str] | None:
         """Make a session thin; return what may be deleted then, None if that failed."""
         keys = StreamKeys.of(session_id, TRANSCRIPT)
-        thinning = Thinning(Workplace(self._store, self._runtime, keys), self._lines, self._records, pack)
+        thinning = Thinning(Workplace(self._store, self._runtime, keys), lines, self._records, pack)
         try:
             landed = await self._streams.swap(keys, thinning)
             if thinning.differs:
