@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1_000_000)
     parser.add_argument("--bytes", type=int, default=32_000, help="of JSON, of each session")
     parser.add_argument("--ratio", type=float, default=3.7, help="compression of sessions one by one")
-    parser.add_argument("--packed-ratio", type=float, default=14.6, help="compression in packs")
+    parser.add_argument("--packed-ratio", type=float, default=12.0, help="compression in packs")
     parser.add_argument("--head", type=int, default=825, help="bytes of a thin head")
     parser.add_argument("--pack", type=int, default=256, help="MiB of a pack")
     parser.add_argument("--price", type=_price, action="append", default=[], metavar="CLASS=GB-MONTH,PUT,MOVE")

@@ -49,7 +49,6 @@ class Settle:
         self._streams = streams
         self._records = records
         self._drop = drop
-        self._lines = PackedLines(store, runtime, streams)
         self.move = Move(store, records)
 
     async def run(self, cutoff: datetime, *, dry_run: bool = False) -> Settled:
@@ -93,11 +92,13 @@ class Settle:
 
     async def _thin_all(self, pack: str, sessions: Sequence[str], report: Settled) -> list[str] | None:
         """Make sessions thin; return those that did not name the pack, or None where one could not be seen to."""
+        # Anew for each round: what an earlier one has seen says nothing of what is there now.
+        lines = PackedLines(self._store, self._runtime, self._streams)
         strangers: list[str] = []
         clean = True
         for start in range(0, len(sessions), _TOGETHER):
             together = sessions[start : start + _TOGETHER]
-            done = await self._runtime.gather([self._thin(pack, each, report) for each in together])
+            done = await self._runtime.gather([self._thin(pack, each, lines, report) for each in together])
             clean = clean and None not in done
             freed = [key for thinned in done if thinned is not None for key in thinned.freed]
             await remove_all(self._store, self._runtime, freed)
@@ -156,10 +157,10 @@ class Settle:
     async def _head(self, session_id: str) -> Head | None:
         return living((await self._streams.read_head(StreamKeys.of(session_id, TRANSCRIPT))).state)
 
-    async def _thin(self, pack: str, session_id: str, report: Settled) -> _Thinned | None:
+    async def _thin(self, pack: str, session_id: str, lines: PackedLines, report: Settled) -> _Thinned | None:
         """Make a session thin; None if that failed."""
         keys = StreamKeys.of(session_id, TRANSCRIPT)
-        thinning = Thinning(Workplace(self._store, self._runtime, keys), self._lines, self._records, pack)
+        thinning = Thinning(Workplace(self._store, self._runtime, keys), lines, self._records, pack)
         try:
             landed = await self._streams.swap(keys, thinning)
             if thinning.differs:
