@@ -77,8 +77,8 @@ class AsyncInbox:
         """Iterate over the messages as they come, each taken as `receive` does.
 
         Going on to the next one says that the last one is done, in the same commit, unless that was said or it was
-        given back. A lease that was lost meanwhile is logged, and the iteration goes on. A body that raises leaves
-        its message to be handed out again when the lease is over.
+        given back; a `release` that raised gave nothing back. A lease that was lost meanwhile is logged, and the
+        iteration goes on. A body that raises leaves its message to be handed out again when the lease is over.
 
         Where none waits it looks again, after pauses that grow up to `poll` seconds, each time by one request. It ends
         when none came for `wait` seconds: with 0 as soon as there is none, with None never.
