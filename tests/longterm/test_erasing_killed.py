@@ -230,8 +230,10 @@ def test_a_packer_who_ends_after_the_erasure_leaves_nothing_for_long(filled: Mem
     objects = copy_of(filled)
     with SessionStore(objects) as store:
         store.unpack("bob one")
-        packing = store._archive.packs.pack(given_then(["ada hot", "bob one"], lambda: store.erase(labels=ADA)))
-        assert run(packing).left["resumed"] == 1
+        # As many as are read side by side: the first is read, and in the file, before the erasure.
+        nobody = [f"nobody {number}" for number in range(15)]
+        packing = store._archive.packs.pack(given_then(["ada hot", *nobody], "bob one", lambda: store.erase(labels=ADA)))
+        assert run(packing).left["resumed"] == len(nobody) + 1
         assert any("ada hot" in record.sessions for record in run(store._archive.packs.records()))
         assert not store.cleanup().failures
         assert any("ada hot" in record.sessions for record in run(store._archive.packs.records()))
@@ -262,11 +264,12 @@ def test_no_earlier_version_outlives_an_erasure_that_died(versioned: Place, live
     assert store.load("other").messages == ["hello"]
 
 
-async def given_then(session_ids: list[str], work: Callable[[], object]) -> AsyncIterator[str]:
-    """Yield ids, and do something when the last has been taken, before the pack is written."""
+async def given_then(session_ids: list[str], last: str, work: Callable[[], object]) -> AsyncIterator[str]:
+    """Yield ids, and do something before the last of them, when the others have been taken."""
     for each in session_ids:
         yield each
     work()
+    yield last
 
 
 async def given(session_ids: list[str]) -> AsyncIterator[str]:
