@@ -232,7 +232,8 @@ def test_a_packer_who_ends_after_the_erasure_leaves_nothing_for_long(filled: Mem
         store.unpack("bob one")
         # As many as are read side by side: the first is read, and in the file, before the erasure.
         nobody = [f"nobody {number}" for number in range(15)]
-        packing = store._archive.packs.pack(given_then(["ada hot", *nobody], "bob one", lambda: store.erase(labels=ADA)))
+        found = given_then(["ada hot", *nobody], "bob one", lambda: store.erase(labels=ADA))
+        packing = store._archive.packs.pack(found)
         assert run(packing).left["resumed"] == len(nobody) + 1
         assert any("ada hot" in record.sessions for record in run(store._archive.packs.records()))
         assert not store.cleanup().failures
