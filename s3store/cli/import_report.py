@@ -75,7 +75,7 @@ class Report:
             click.echo("no session files were found", err=True)
             return
         counted = ", ".join(f"{self._counts[name]:,} {name}" for name in _OUTCOMES if self._counts[name])
-        odd = f", {plural(self._odd_lines, 'odd line')} kept as they are" if self._odd_lines else ""
+        odd = f", {plural(self._odd_lines, 'odd line')} kept unchanged" if self._odd_lines else ""
         verb = "would be stored" if self._dry_run else "stored"
         click.echo(f"{counted}; {plural(self._messages, 'message')} {verb}{odd}")
 
