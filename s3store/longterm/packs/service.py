@@ -290,7 +290,7 @@ class Packs:
 
     async def _waits(self, head: Head) -> bool:
         """Tell whether a head is named to be thin by a pack that is still live."""
-        for name in head.packs:
+        for name in sorted(head.packs):
             record = await self._records.read(name)
             if record is None or record.state != "live":
                 return False
