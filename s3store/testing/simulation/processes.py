@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...streams.commit import CommitPolicy
+    from ...streams.draft import Sizes
     from .network import Weather
     from .report import Mode
     from .runtime import SimulatedRuntime
@@ -80,6 +81,22 @@ class ProcessesPlan(Generic[M, S]):
         return replace(self, processes=(*self.processes[:number], changed, *self.processes[number + 1 :]))
 
 
+@dataclass(frozen=True, slots=True)
+class SizedPlan(ProcessesPlan[M, S]):
+    """A history to be whose streams are of sizes that were drawn too."""
+
+    sizes: Sizes
+
+    def setting(self) -> str:
+        """Return what else was drawn, as a line of a story."""
+        return f"{self.policy}, {self.sizes}, listings of {self.page} a page"
+
+
+def drawn_crashes(chance: random.Random, processes: int, share: float, *, within: int) -> tuple[tuple[int, int], ...]:
+    """Draw which processes crash, a share of them, and how many requests, less than `within`, each lives to send."""
+    return tuple((process, chance.randrange(1, within)) for process in range(processes) if chance.random() < share)
+
+
 class SteppingClient(ABC, Generic[S, L]):
     """Goes through its steps, also when its process dies under it: then the next life goes on."""
 
@@ -99,7 +116,7 @@ class SteppingClient(ABC, Generic[S, L]):
             self._next += 1
             task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
             task.weather = self.weather_of(step)
-            await life.runtime.sleep(task.chance.expovariate(1 / self.pause_before(step, task.chance)))
+            await life.runtime.sleep(self.pause_before(step, task.chance))
             await self.take(life, step, task.chance)
 
     @abstractmethod
@@ -108,7 +125,7 @@ class SteppingClient(ABC, Generic[S, L]):
 
     @abstractmethod
     def pause_before(self, step: S, chance: random.Random) -> float:
-        """Return how long the client waits before a step on an average, in seconds."""
+        """Draw how long the client waits before a step, in seconds."""
 
     @abstractmethod
     async def take(self, life: L, step: S, chance: random.Random) -> None:

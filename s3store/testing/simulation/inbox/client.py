@@ -75,7 +75,7 @@ class InboxClient(SteppingClient[InboxStep, Life]):
 
     def pause_before(self, _: InboxStep, chance: random.Random) -> float:
         """See `SteppingClient.pause_before`."""
-        return chance.choice((0.05, 1.0))
+        return chance.expovariate(1 / chance.choice((0.05, 1.0)))
 
     async def take(self, life: Life, step: InboxStep, chance: random.Random) -> None:
         """See `SteppingClient.take`."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ....streams.commit import CommitPolicy
 from ....streams.draft import Sizes
 from ..network import CALM, WEATHERS, Weather
-from ..processes import ProcessesPlan
+from ..processes import SizedPlan, drawn_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,15 +77,8 @@ class InboxStep:
     """Whether its requests meet no faults: only a shrunk history has such."""
 
 
-@dataclass(frozen=True, slots=True)
-class InboxPlan(ProcessesPlan[InboxMode, InboxStep]):
+class InboxPlan(SizedPlan[InboxMode, InboxStep]):
     """A whole history to be. The first two processes send, the others work."""
-
-    sizes: Sizes
-
-    def setting(self) -> str:
-        """Return what else was drawn, as a line of a story."""
-        return f"{self.policy}, {self.sizes}, listings of {self.page} a page"
 
 
 def inbox_plan_for(seed: int, mode: str | None = None) -> InboxPlan:
@@ -100,9 +93,7 @@ def inbox_plan_for(seed: int, mode: str | None = None) -> InboxPlan:
         policy=chance.choice((CommitPolicy(), CommitPolicy(seconds=5.0, attempts=8), CommitPolicy(3.0, attempts=3))),
         page=chance.choice((1, 2, 1000)),
         processes=tuple(_steps(chance, number, _SENDS if number < 2 else _WORKS) for number in range(processes)),
-        crashes=tuple(
-            (process, chance.randrange(1, 40)) for process in range(processes) if chance.random() < chosen.crashes
-        ),
+        crashes=drawn_crashes(chance, processes, chosen.crashes, within=40),
         sizes=Sizes(seal=chance.choice((1, 300, 100_000)), chunk=chance.choice((300, 100_000))),
     )
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING
 
 from ....errors import OutcomeUnknown, S3StoreError
 from ..network import CALM
+from ..processes import SteppingClient
 from .calls import end_without_answer
 from .reader import Reader
 from .writer import Writer
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
+    from ..network import Weather
     from ..scheduler import Scheduler
     from .bucket import IndexBucket
     from .calls import Life, Recorder
@@ -23,8 +25,8 @@ _LONG_PAUSES = 0.12
 _HOUR = 3600.0
 
 
-class IndexClient:
-    """Goes through the steps of a plan, also when its process dies under it: then the next life goes on."""
+class IndexClient(SteppingClient["IndexStep", "Life"]):
+    """Writes, lists and keeps."""
 
     def __init__(
         self,
@@ -35,32 +37,25 @@ class IndexClient:
         recorder: Recorder,
         scheduler: Scheduler,
     ) -> None:
-        self.who = who
-        self._steps = steps
+        super().__init__(who, steps, scheduler)
         self._mode = mode
         self.reader = Reader(who, bucket, recorder)
         self._writer = Writer(who, bucket.truth, recorder, relaxed=mode.relaxed)
         self._recorder = recorder
-        self._scheduler = scheduler
-        self._next = 0
 
-    async def run(self, life: Life) -> None:
-        """Make the calls that are left, in a process that has just started."""
-        task = self._scheduler.current
-        if task is None:
-            raise RuntimeError("a client runs as a task of its scheduler")
-        while self._next < len(self._steps):
-            step = self._steps[self._next]
-            self._next += 1
-            task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = CALM if step.calm else self._mode.weather
-            pause = task.chance.expovariate(10.0)
-            if self._mode.dozes and task.chance.random() < _LONG_PAUSES:
-                pause += task.chance.uniform(0.0, _HOUR)
-            await life.runtime.sleep(pause)
-            await self._take(life, step, task.chance)
+    def weather_of(self, step: IndexStep) -> Weather:
+        """See `SteppingClient.weather_of`."""
+        return CALM if step.calm else self._mode.weather
 
-    async def _take(self, life: Life, step: IndexStep, chance: random.Random) -> None:
+    def pause_before(self, _: IndexStep, chance: random.Random) -> float:
+        """See `SteppingClient.pause_before`."""
+        pause = chance.expovariate(10.0)
+        if self._mode.dozes and chance.random() < _LONG_PAUSES:
+            pause += chance.uniform(0.0, _HOUR)
+        return pause
+
+    async def take(self, life: Life, step: IndexStep, chance: random.Random) -> None:
+        """See `SteppingClient.take`."""
         match step.kind:
             case "append" | "update" | "create" | "save":
                 await self._writer.write(life, step, chance)

@@ -11,6 +11,7 @@ from ....index.sizes import IndexSizes
 from ....keys import session_prefix
 from ....streams.commit import CommitPolicy
 from ..network import WEATHERS, Weather
+from ..processes import drawn_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -174,9 +175,7 @@ def index_plan_for(seed: int, mode: str | None = None) -> IndexPlan:
         sessions=sessions,
         page=chance.choice((1, 2, 3, 1000)),
         clients=clients,
-        crashes=tuple(
-            (process, chance.randrange(1, 40)) for process in range(processes) if chance.random() < chosen.crashes
-        ),
+        crashes=drawn_crashes(chance, processes, chosen.crashes, within=40),
     )
 
 

@@ -67,9 +67,9 @@ class RetentionClient(SteppingClient["RetentionStep", Life]):
         """See `SteppingClient.weather_of`."""
         return self._mode.weather_of(step)
 
-    def pause_before(self, step: RetentionStep, _: random.Random) -> float:
+    def pause_before(self, step: RetentionStep, chance: random.Random) -> float:
         """See `SteppingClient.pause_before`."""
-        return step.pause
+        return chance.expovariate(1 / step.pause)
 
     async def take(self, life: Life, step: RetentionStep, _: random.Random) -> None:
         """See `SteppingClient.take`."""

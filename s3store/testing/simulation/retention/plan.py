@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ....streams.commit import CommitPolicy
 from ..network import CALM, WEATHERS, Weather
-from ..processes import ProcessesPlan
+from ..processes import ProcessesPlan, drawn_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,9 +82,7 @@ def retention_plan_for(seed: int, mode: str | None = None) -> RetentionPlan:
         policy=chance.choice((CommitPolicy(), CommitPolicy(seconds=3.0, attempts=3))),
         page=chance.choice((1, 2, 1000)),
         processes=tuple(_steps(chance, _UPKEEP if number < 2 else _CALLS) for number in range(processes)),
-        crashes=tuple(
-            (process, chance.randrange(1, 60)) for process in range(processes) if chance.random() < chosen.crashes
-        ),
+        crashes=drawn_crashes(chance, processes, chosen.crashes, within=60),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,14 +12,16 @@ from ....longterm.cleanup import CleanUp
 from ....session import SessionCore
 from ..history import Deleted, Edit, Entry, Failed, Operation, Outcome, Read, Seen, Terms, Unknown, Wrote, entries_of
 from ..network import CALM
+from ..processes import SteppingClient
 from ..scheduler import Cancelled
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
     from ....archive import Archive
     from ....model import Committed
-    from ..network import SimulatedStore
+    from ..network import SimulatedStore, Weather
     from ..runtime import SimulatedRuntime
     from ..scheduler import Scheduler, Task
     from .plan import Mode, Step
@@ -54,8 +55,8 @@ class Recorder(Protocol):
         ...
 
 
-class Client:
-    """Goes through the steps of a plan, also when its process dies under it: then the next life goes on."""
+class Client(SteppingClient["Step", Life]):
+    """Writes, reads, deletes and cleans up, and settles what ended unknown."""
 
     def __init__(
         self,
@@ -65,12 +66,9 @@ class Client:
         recorder: Recorder,
         scheduler: Scheduler,
     ) -> None:
-        self.who = who
-        self._steps = steps
+        super().__init__(who, steps, scheduler)
         self.mode = mode
         self._recorder = recorder
-        self._scheduler = scheduler
-        self._next = 0
         self._messages: dict[str, tuple[Entry, ...]] = {}
         self._versions: dict[str, int] = {}
         self._handles: dict[str, SessionCore] = {}
@@ -78,21 +76,22 @@ class Client:
     async def run(self, life: Life) -> None:
         """Make the calls that are left, in a process that has just started."""
         self._handles = {}
-        task = self._scheduler.current
-        if task is None:
-            raise RuntimeError("a client runs as a task of its scheduler")
-        while self._next < len(self._steps):
-            step = self._steps[self._next]
-            self._next += 1
-            task.chance = random.Random(step.seed)  # noqa: S311 - a simulation must be repeatable
-            task.weather = CALM if step.calm else self.mode.weather
-            await life.runtime.sleep(task.chance.expovariate(20.0))
-            cancelled_after = task.chance.uniform(0.0, 0.2) if task.chance.random() < self.mode.cancels else None
-            if cancelled_after is not None and not step.calm:
-                self._scheduler.after(cancelled_after, partial(self._cancel, task, self._next))
-            await self._take(life, step, task.chance)
+        await super().run(life)
 
-    async def _take(self, life: Life, step: Step, chance: random.Random) -> None:
+    def weather_of(self, step: Step) -> Weather:
+        """See `SteppingClient.weather_of`."""
+        return CALM if step.calm else self.mode.weather
+
+    def pause_before(self, _: Step, chance: random.Random) -> float:
+        """See `SteppingClient.pause_before`."""
+        return chance.expovariate(20.0)
+
+    async def take(self, life: Life, step: Step, chance: random.Random) -> None:
+        """See `SteppingClient.take`."""
+        cancelled_after = chance.uniform(0.0, 0.2) if chance.random() < self.mode.cancels else None
+        task = self._scheduler.current
+        if task is not None and cancelled_after is not None and not step.calm:
+            self._scheduler.after(cancelled_after, partial(self._cancel, task, self._next))
         try:
             if not await self.maintain(life, step):
                 await self._call(life, step, chance)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ....streams.commit import CommitPolicy
 from ....streams.draft import Sizes
 from ..network import WEATHERS, Weather
+from ..processes import drawn_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -165,9 +166,7 @@ def draw(seed: int, chosen: Mode) -> Plan:
         sizes=Sizes(seal=chance.choice((1, 150, 250, 100_000)), chunk=chance.choice((150, 300, 600, 100_000))),
         page=chance.choice((1, 2, 1000)),
         clients=tuple(_client(chance, chosen, number, processes, sessions) for number in range(clients)),
-        crashes=tuple(
-            (process, chance.randrange(1, 25)) for process in range(processes) if chance.random() < chosen.crashes
-        ),
+        crashes=drawn_crashes(chance, processes, chosen.crashes, within=25),
     )
 
 

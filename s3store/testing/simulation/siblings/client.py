@@ -74,7 +74,7 @@ class SiblingsClient(SteppingClient[SiblingsStep, Life]):
 
     def pause_before(self, _: SiblingsStep, chance: random.Random) -> float:
         """See `SteppingClient.pause_before`."""
-        return chance.choice(self._mode.pauses)
+        return chance.expovariate(1 / chance.choice(self._mode.pauses))
 
     async def take(self, life: Life, step: SiblingsStep, _: random.Random) -> None:
         """See `SteppingClient.take`."""

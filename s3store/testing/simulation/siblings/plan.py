@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from ....streams.commit import CommitPolicy
 from ....streams.draft import Sizes
 from ..network import WEATHERS, Weather
-from ..processes import ProcessesPlan
+from ..processes import SizedPlan, drawn_crashes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,15 +88,8 @@ class SiblingsStep:
     """Whether its requests meet no faults: only a shrunk history has such."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiblingsPlan(ProcessesPlan[SiblingsMode, SiblingsStep]):
+class SiblingsPlan(SizedPlan[SiblingsMode, SiblingsStep]):
     """A whole history to be."""
-
-    sizes: Sizes
-
-    def setting(self) -> str:
-        """Return what else was drawn, as a line of a story."""
-        return f"{self.policy}, {self.sizes}, listings of {self.page} a page"
 
 
 def siblings_plan_for(seed: int, mode: str | None = None) -> SiblingsPlan:
@@ -114,9 +107,7 @@ def siblings_plan_for(seed: int, mode: str | None = None) -> SiblingsPlan:
         ),
         page=chance.choice((1, 2, 1000)),
         processes=tuple(_steps(chance, chosen, number) for number in range(processes)),
-        crashes=tuple(
-            (process, chance.randrange(1, 25)) for process in range(processes) if chance.random() < chosen.crashes
-        ),
+        crashes=drawn_crashes(chance, processes, chosen.crashes, within=25),
     )
 
 
