@@ -42,10 +42,9 @@ if TYPE_CHECKING:
     from .longterm.maintenance import Maintained
     from .longterm.order import Order
     from .longterm.packs.prices import RestorePrices
-    from .longterm.packs.reports import Packed
+    from .longterm.packs.reports import Packed, Unpacked
     from .longterm.packs.restore import Restoring
     from .longterm.packs.service import Packs
-    from .longterm.packs.unpack import Unpacked
     from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress
     from .longterm.retention import Retention

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from .longterm.exports.export import Exported
     from .longterm.maintenance import Maintained
     from .longterm.packs.prices import RestorePrices
-    from .longterm.packs.reports import Packed
+    from .longterm.packs.reports import Packed, Unpacked
     from .longterm.packs.restore import Restoring
-    from .longterm.packs.unpack import Unpacked
     from .longterm.receipts import Receipt
     from .longterm.reports import CleanedUp, CleanUpProgress, ErasedVersions, Remains
     from .model import Committed, Filters, Hold, ListOrder, Record, SessionInfo, SessionPage, SessionSummary, Transcript

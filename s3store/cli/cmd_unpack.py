@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from ..blocking import SessionStore
-    from ..longterm.packs.unpack import NotUnpackedReason, Unpacked
+    from ..longterm.packs.reports import NotUnpackedReason, Unpacked
 
 _REASONS: tuple[tuple[NotUnpackedReason, str], ...] = (
     ("resumed", "in no pack any more"),

@@ -189,17 +189,18 @@ class Maintenance:
 
     async def _verify(self, counts: Counter[str]) -> str | None:
         """Compare as a whole or not at all: half a comparison tells nothing."""
-        listings = _PREFIXES if await only_page(self._store, spreads()) is None else 1
-        needs = await self._index.listings.count({}) + listings
         allowed = self._order.requests
-        if allowed is not None and needs > allowed - self._store.counts.requests:
-            if needs <= allowed - listings:
-                return ""
-            self._report.failures.append(
-                f"the index was not compared: that takes some {needs:,} requests, over the budget of {allowed:,}; "
-                "run `s3store index verify`"
-            )
-            return None
+        if allowed is not None:
+            listings = _PREFIXES if await only_page(self._store, spreads()) is None else 1
+            needs = await self._index.listings.count({}) + listings
+            if needs > allowed - self._store.counts.requests:
+                if needs <= allowed - listings:
+                    return ""
+                self._report.failures.append(
+                    f"the index was not compared: that takes some {needs:,} requests, over the budget of {allowed:,}; "
+                    "run `s3store index verify`"
+                )
+                return None
         found = await self._index.verify(None, fix=not self._order.dry_run)
         counts["sessions"] = found.sessions
         counts["differences"] = len(found.differences)

@@ -21,6 +21,12 @@ is none of the archive's own."""
 _MOST_FAILURES = 100
 
 
+def note_failure(failures: list[str], what: str) -> None:
+    """Add what went wrong to a report, which keeps the first 100 only."""
+    if len(failures) < _MOST_FAILURES:
+        failures.append(what)
+
+
 @dataclass(frozen=True, slots=True)
 class CleanUpProgress:
     """How far a clean-up has come."""
@@ -56,8 +62,7 @@ class CleanedUp:
     def failed(self, reason: LeftReason, number: int, what: str) -> None:
         """Note that something was left for want of success."""
         self.left[reason] += number
-        if len(self.failures) < _MOST_FAILURES:
-            self.failures.append(what)
+        note_failure(self.failures, what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,7 @@ class _Prefix:
 
 async def stored_sessions(store: ObjectStore, runtime: Runtime, prefixes: Sequence[str]) -> AsyncIterator[Round]:
     """List the sessions under some prefixes, several side by side, holding a page of each at a time."""
+    # Of that page only its size is used: uploads must be listed before the objects are.
     few = await only_page(store, prefixes) is not None
     waiting = deque([SESSIONS] if few else prefixes)
     stands_for = len(prefixes) if few else 1

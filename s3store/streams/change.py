@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
 
+from ..errors import Decide, FixTheCall, OutcomeUnknown
 from ..ids import ulid_after
 from ..keys import segment_name
 from ..model import Metadata
@@ -22,7 +24,7 @@ from .segments import Segment, pack_segment
 from .terms import Terms, living, refuse_held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from ..changes import Change, CopyOf
@@ -49,6 +51,29 @@ class Workplace:
     async def remove(self, keys: Iterable[str]) -> None:
         """Delete objects that nothing names any more. What cannot be deleted now is left to the clean-up."""
         await remove_all(self.store, self.runtime, keys)
+
+
+class CleansUp(Protocol):
+    """A change that uploads something before its head lands."""
+
+    async def clean_up(self, landed: Landed[Head] | None) -> None:
+        """Delete what it has uploaded, and no head names now that it has landed, or has surely failed: then None."""
+        ...
+
+
+@asynccontextmanager
+async def cleaning_up(change: CleansUp) -> AsyncIterator[None]:
+    """Where a change surely fails in here, have it delete what it has uploaded.
+
+    Not after an unknown outcome: the head that names that may still land.
+    """
+    try:
+        yield
+    except OutcomeUnknown:
+        raise
+    except (Decide, FixTheCall):
+        await change.clean_up(None)
+        raise
 
 
 class Planned(NamedTuple):

@@ -35,7 +35,7 @@ from ..keys import INBOX, TRANSCRIPT, StreamKeys, pack_class, pack_key
 from ..model import Committed, Record, SessionInfo, Transcript
 from ..objects.base import NoSuchKey, NotModified, parsed
 from ..objects.tiers import TIERS, Archived, tiered, tiers_of
-from .change import Deletion, FixedPlan, StreamChange, Workplace
+from .change import Deletion, FixedPlan, StreamChange, Workplace, cleaning_up
 from .commit import CommitPolicy, Known, Landed, Proposal, commit
 from .guesses import GuessedHeads, Turns
 from .head import Head, unpack_head
@@ -173,15 +173,10 @@ class Streams:
             guess = _ABSENT if change.must_be_new else await self._guess(place.keys)
             # Whatever ends this commit without an answer, a cancellation too, leaves the old guess worthless.
             self._guesses.forget(key)
-            try:
+            async with cleaning_up(change):
                 landed = await commit(
                     self._store, self._runtime, self._policy, _Cell(self, place.keys, guess), announced, guess
                 )
-            except OutcomeUnknown:
-                raise
-            except (Decide, FixTheCall):
-                await change.clean_up(None)
-                raise
             self._guesses.put(key, landed.known)
             await change.clean_up(landed)
             await self._publish(place, landed.known, None if landed.proposal is None else change.commit_id)

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from ...errors import AccessDenied, BucketNotFound, S3StoreError, StoreUnavailable
 from ...index.query import Where
+from ..windows import windows_of
 from .reports import Copied, CopiedSession
 from .session import copy_session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from ...archive import Archive
-    from ...model import Filters, SessionSummary
+    from ...model import Filters
 
-_SIDE_BY_SIDE = 16
-_TOGETHER_BYTES = 8 * 1024 * 1024
 _MEET_ALL = (AccessDenied, BucketNotFound, StoreUnavailable)
 
 
@@ -33,7 +32,8 @@ class Copy:
         Where.of(filters)  # wrong ones are refused before anything is written
         await self._to.ready_to_write()
         report = Copied()
-        async for together in _windows(self._from.index.listings.sessions(filters)):
+        found = self._from.index.listings.sessions(filters)
+        async for together in windows_of(found, lambda session: session.size):
             # Each reads segments side by side in its turn.
             for done in await self._from.runtime.branches([self._copy(session.id) for session in together]):
                 report.add(done)
@@ -48,17 +48,3 @@ class Copy:
             raise
         except S3StoreError as error:
             return CopiedSession(session_id, "failed", reason=f"{type(error).__name__}: {error}")
-
-
-async def _windows(sessions: AsyncIterator[SessionSummary]) -> AsyncIterator[list[SessionSummary]]:
-    """Yield the sessions in groups that are copied side by side: few, and little to hold."""
-    window: list[SessionSummary] = []
-    size = 0
-    async for each in sessions:
-        if window and (len(window) == _SIDE_BY_SIDE or size + each.size > _TOGETHER_BYTES):
-            yield window
-            window, size = [], 0
-        window.append(each)
-        size += each.size
-    if window:
-        yield window

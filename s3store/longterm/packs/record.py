@@ -82,6 +82,13 @@ class PackRecords:
         self._last = await _Cell(self._store, name).read_again(self._last)
         return self._last.state
 
+    async def at(self, key: str) -> PackRecord | None:
+        """Read the record that a listing showed; None if it is gone. Raises `CorruptObject` for one that is damaged."""
+        try:
+            return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
+        except NoSuchKey:
+            return None
+
     async def swap(self, name: str, step: Callable[[PackRecord | None], PackRecord | None]) -> Landed[PackRecord]:
         """Put what `step` makes of a record in its place, unless it makes None. Raises what the protocol raises."""
         change = _Change(self._runtime.ulid(), step)

@@ -6,13 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from ..reports import note_failure
+
 if TYPE_CHECKING:
     from ..reports import RemovedKind
 
 NotPackedReason: TypeAlias = Literal["resumed", "packed", "empty", "failed"]
 """Why a session was not packed. `resumed`: somebody changed it meanwhile. `packed`: it is already, and waits for the
 clean-up. `empty`: it has no records. `failed`: it could not be read, or the store did not do it."""
-_MOST_FAILURES = 100
+NotUnpackedReason: TypeAlias = Literal["resumed", "archived", "failed"]
+"""Why a session was not unpacked. `resumed`: it is gone, or in no pack any more. `archived`: its pack must be restored
+first. `failed`: it could not be read, or the store did not do it."""
 
 
 @dataclass(slots=True)
@@ -36,8 +40,27 @@ class Packed:
     def failed(self, what: str) -> None:
         """Note that a session was left for want of success."""
         self.left["failed"] += 1
-        if len(self.failures) < _MOST_FAILURES:
-            self.failures.append(what)
+        note_failure(self.failures, what)
+
+
+@dataclass(slots=True)
+class Unpacked:
+    """What unpacking did, or, in a dry run, what it would do."""
+
+    dry_run: bool
+    sessions: int = 0
+    """How many sessions have objects of their own again. Their packs go with the clean-up once all have left them."""
+    records: int = 0
+    bytes: int = 0
+    """What these took in their packs."""
+    left: Counter[NotUnpackedReason] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    """What went wrong: the first 100."""
+
+    def failed(self, reason: NotUnpackedReason, what: str) -> None:
+        """Note that a session was left, and what was in the way."""
+        self.left[reason] += 1
+        note_failure(self.failures, what)
 
 
 @dataclass(slots=True)
@@ -61,8 +84,7 @@ class Settled:
 
     def failed(self, what: str) -> None:
         """Note what could not be done; the next run tries it again."""
-        if len(self.failures) < _MOST_FAILURES:
-            self.failures.append(what)
+        note_failure(self.failures, what)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,23 +10,22 @@ from ...errors import (
     Conflict,
     CorruptObject,
     Decide,
-    FixTheCall,
     InvalidOption,
-    OutcomeUnknown,
     RetryLater,
     StoreUnavailable,
 )
 from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_name
-from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys, parsed
+from ...objects.base import InvalidPart, NoSuchKey, NoSuchUpload, all_keys
 from ...objects.tiers import STANDARD, tiered
-from ...streams.change import Workplace
+from ...streams.change import Workplace, cleaning_up
 from ...streams.terms import living
 from ..clock import stores_time
 from ..parquet import ROW_GROUP_BYTES
+from ..windows import windows_of
 from .drop import Drop
 from .file import PackFile
 from .move import try_class
-from .record import PackRecord, PackRecords, unpack_record, unsettled
+from .record import PackRecord, PackRecords, unsettled
 from .reports import Forgotten, Packed, Settled
 from .settle import Settle
 from .swaps import Naming, Unpacking
@@ -48,8 +47,6 @@ TARGET_SIZE = 256 * 1024 * 1024
 """How large a pack becomes, in bytes, where there is enough to pack."""
 SMALLEST_TARGET, LARGEST_TARGET = 1024 * 1024, 4 * 1024 * 1024 * 1024
 _TOGETHER = 32
-_AHEAD = 16
-"""How many heads are read side by side; with them most small sessions are read."""
 
 
 class Packs:
@@ -135,13 +132,8 @@ class Packs:
         """
         keys = StreamKeys.of(session_id, TRANSCRIPT)
         unpacking = Unpacking(Workplace(self._store, self._runtime, keys), self._streams, terms)
-        try:
+        async with cleaning_up(unpacking):
             landed = await self._streams.swap(keys, unpacking)
-        except OutcomeUnknown:
-            raise
-        except (Decide, FixTheCall):
-            await unpacking.clean_up(None)
-            raise
         await unpacking.clean_up(landed)
         return landed.proposal is not None
 
@@ -179,21 +171,15 @@ class Packs:
         """Yield the records of the packs that live and are settled, in the order of their ULIDs, from behind one on."""
         for key in await all_keys(self._store, PACK_RECORDS):
             if key > f"{PACK_RECORDS}{after}.json":
-                record = await self._record_at(key)
+                record = await self._records.at(key)
                 if record is not None and record.state == "live" and record.settled:
                     yield record
 
     async def records(self) -> list[PackRecord]:
         """Return the record of every pack there is, or was."""
         keys = await all_keys(self._store, PACK_RECORDS)
-        found = await self._runtime.gather([self._record_at(key) for key in keys])
+        found = await self._runtime.gather([self._records.at(key) for key in keys])
         return [record for record in found if record is not None]
-
-    async def _record_at(self, key: str) -> PackRecord | None:
-        try:
-            return (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
-        except NoSuchKey:
-            return None
 
     async def holding(self, session_ids: Collection[str]) -> list[PackRecord]:
         """Return the packs that hold records of sessions that do not stand on them any more.
@@ -249,7 +235,8 @@ class Packs:
     async def _heads(self, sessions: AsyncIterator[str], report: Packed) -> AsyncIterator[tuple[StreamKeys, Head]]:
         """Yield the heads of those sessions that are to be packed, read side by side, a few ahead."""
         seen: set[str] = set()
-        async for together in _windows(sessions):
+        # Only heads are read here, which are small.
+        async for together in windows_of(sessions, lambda _: 0):
             fresh = [each for each in dict.fromkeys(together) if each not in seen]  # It changed while it was listed.
             seen.update(fresh)
             keys = [StreamKeys.of(each, TRANSCRIPT) for each in fresh]
@@ -362,14 +349,3 @@ async def _give_up(file: PackFile) -> None:
 async def _each(items: Iterable[str]) -> AsyncIterator[str]:
     for item in items:
         yield item
-
-
-async def _windows(items: AsyncIterator[str]) -> AsyncIterator[list[str]]:
-    window: list[str] = []
-    async for item in items:
-        window.append(item)
-        if len(window) == _AHEAD:
-            yield window
-            window = []
-    if window:
-        yield window

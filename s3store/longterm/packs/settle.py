@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...errors import CallAPerson, CorruptObject, Decide, FixTheCall, RetryLater
 from ...keys import PACK_RECORDS, PACKS, TRANSCRIPT, StreamKeys, pack_of_key, pack_record
-from ...objects.base import NoSuchKey, all_objects, parsed, remove_all
+from ...objects.base import all_objects, remove_all
 from ...streams.change import Workplace
 from ...streams.terms import living
 from .lines import PackedLines
 from .move import Move, waits_to_move
-from .record import settled, unpack_record, unsettled
+from .record import settled, unsettled
 from .reports import Settled
 from .swaps import Thinning, names_to_be_thin
 
@@ -117,9 +117,8 @@ class Settle:
             report.failed(str(error))
 
     async def _record(self, key: str, report: Settled, *, has_file: bool) -> None:
-        try:
-            record = (await parsed(await self._store.get(key), lambda body: unpack_record(key, body))).value
-        except NoSuchKey:
+        record = await self._records.at(key)
+        if record is None:
             return
         if record.state == "live" and not record.settled:
             await (self._foresee(record, report) if report.dry_run else self.settle(record, report))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import CallAPerson, Decide, RestoreRequired, RetryLater, SessionDeleted
 from ...streams.terms import Terms
 from ..windows import windows
+from .reports import Unpacked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -16,26 +15,6 @@ if TYPE_CHECKING:
     from ...model import SessionSummary
     from ...runtime import Runtime
     from .service import Packs
-
-NotUnpackedReason: TypeAlias = Literal["resumed", "archived", "failed"]
-"""Why a session was not unpacked. `resumed`: it is gone, or in no pack any more. `archived`: its pack must be restored
-first. `failed`: it could not be read, or the store did not do it."""
-_MOST_FAILURES = 100
-
-
-@dataclass(slots=True)
-class Unpacked:
-    """What unpacking did, or, in a dry run, what it would do."""
-
-    dry_run: bool
-    sessions: int = 0
-    """How many sessions have objects of their own again. Their packs go with the clean-up once all have left them."""
-    records: int = 0
-    bytes: int = 0
-    """What these took in their packs."""
-    left: Counter[NotUnpackedReason] = field(default_factory=Counter)
-    failures: list[str] = field(default_factory=list)
-    """What went wrong: the first 100."""
 
 
 class _Waiting(NamedTuple):
@@ -72,19 +51,13 @@ class Unpack:
         try:
             done = await self._packs.unpack(session.id, Terms(incarnation=session.incarnation))
         except RestoreRequired as error:
-            _left(report, "archived", error)
+            report.failed("archived", str(error))
         except SessionDeleted:
             report.left["resumed"] += 1
         except (RetryLater, CallAPerson, Decide) as error:
-            _left(report, "failed", error)
+            report.failed("failed", str(error))
         else:
             if done:
                 return True
             report.left["resumed"] += 1
         return False
-
-
-def _left(report: Unpacked, reason: NotUnpackedReason, error: Exception) -> None:
-    report.left[reason] += 1
-    if len(report.failures) < _MOST_FAILURES:
-        report.failures.append(str(error))

@@ -10,7 +10,7 @@ from ...keys import StreamKeys
 from ...objects.base import all_keys, remove_all
 from ...objects.cached import ETags, Freshness
 from ...objects.memory import MemoryStore
-from ...streams import change, commit, stream
+from ...streams import change, commit
 from ...streams.change import Deletion, StreamChange
 from ...streams.draft import Draft, segment_of
 from ...streams.removal import Removal
@@ -97,7 +97,7 @@ def a_clean_up_after_an_unknown_outcome(patch: pytest.MonkeyPatch) -> None:
     class Never(Decide):
         pass
 
-    patch.setattr(stream, "OutcomeUnknown", Never)
+    patch.setattr(change, "OutcomeUnknown", Never)
 
 
 @mutation(
